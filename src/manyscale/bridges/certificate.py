@@ -1,0 +1,78 @@
+"""What a bridge can prove about itself, as plain frozen data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+TIERS = ("measured", "estimated", "rigorous", "exact")  # weakest first
+
+
+@dataclass(frozen=True)
+class Assumption:
+    text: str
+    status: str  # "proved", "checked" or "assumed"
+
+
+@dataclass(frozen=True)
+class Group:
+    """A named dimensionless number with the value that matters for the claim."""
+
+    name: str
+    formula: str
+    value: float
+    threshold: float | None = None
+    margin: float | None = None
+    meaning: str = ""
+    range: tuple[float, float] | None = None  # over the region
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """Worst values over the used piece of the trajectories."""
+
+    gap: float  # slowest fast decay rate / fastest slow rate
+    attractivity: float  # slowest decay rate of the fast part, 1/time (must be positive)
+    alignment: float  # norm of J_sf J_ff^-2 J_fs
+    time_scales_fast: tuple[float, ...] = ()
+    time_scales_slow: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class ErrorStatement:
+    """Errors in the question's norm. `bound` is what the certificate promises on the whole region."""
+
+    norm: str
+    measured: float | None
+    bound: float | None
+    effectivity: float | None = None
+    per_observable: Mapping[str, float] = field(default_factory=dict)
+    points: int = 0  # how many points the measured value is over
+
+
+@dataclass(frozen=True)
+class Certificate:
+    tier: str
+    claim: str
+    assumptions: tuple[Assumption, ...] = ()
+    groups: tuple[Group, ...] = ()
+    spectrum: Spectrum | None = None
+    defect: float | None = None
+    error: ErrorStatement | None = None
+    domain: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    alternatives: tuple[str, ...] = ()  # what else was tried and why it was rejected
+    recipe: Mapping[str, Any] = field(default_factory=dict)  # enough to repeat the construction
+    source_hash: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """The other possible result of a bridge method."""
+
+    name: str  # of the method
+    reason: str  # in words
+    value: float | None = None  # the number that failed
+    threshold: float | None = None
+    where: str = ""  # species, time, or point of the region
