@@ -1,0 +1,116 @@
+"""Values at the start: declared values, initial assignments, rules and the user's overrides, in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from manyscale.errors import InputError
+from manyscale.kernels.flatten import near
+from manyscale.kernels.interpret import evaluate
+from manyscale.kernels.system import System
+from manyscale.model.model import Model
+from manyscale.model.parts import Compartment, Parameter, Participant, Species
+
+
+def initial_values(
+    model: Model, system: System, overrides: Mapping[str, float] | None = None, t: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """(y0, p) with overrides by id applied. A value that the model never gives is NaN.
+
+    An override takes the place of the declared value and of the initial assignment; a species is overridden
+    in what
+    its id means in formulas. Errors: InputError for an unknown name, a name that a rule determines, a circle.
+    """
+    values = StartValues(model, system, dict(overrides or {}), t)
+    with np.errstate(all="ignore"):
+        y0 = np.array([values[name] for name in system.state_symbols], dtype=float)
+        p = np.array([values[name] for name in system.parameters], dtype=float)
+    return y0, p
+
+
+class StartValues(dict):
+    """Symbol -> value at the start, computed when first asked for."""
+
+    def __init__(self, model: Model, system: System, overrides: dict[str, float], t: float):
+        self.model, self.system, self.t = model, system, t
+        self.formulas = dict(system.initial_formulas)
+        self.delays = {d.symbol: d.argument for d in system.delays}
+        self.local = {f"{r.id}.{k.id}": k for r in model.reactions for k in r.local}
+        self.overrides = overrides
+        self.open: list[str] = []
+        for name, value in overrides.items():
+            self._check(name, value)
+
+    def _check(self, name: str, value: float) -> None:
+        if name not in self.model and name not in self.local:
+            known = [*self.model.by_id, *self.local]
+            raise InputError(f"values: the model has no {name!r}{near(name, known)}")
+        if name in self.system.static_stoichiometry:
+            raise InputError(
+                f"values: {name} is a constant stoichiometry, part of the network; change it in the model"
+            )
+        part = self.local.get(name) or self.model[name]
+        amount = f"{name}.amount"
+        kept = amount in self.system.state_index or amount in self.system.parameter_index
+        if not isinstance(part, Species | Compartment | Parameter | Participant):
+            raise InputError(f"values: {name} is a {type(part).__name__.lower()}, it has no value to set")
+        if name in self.system.definitions and not kept:
+            raise InputError(f"values: {name} is determined by a rule and cannot be set")
+        try:
+            float(value)
+        except (TypeError, ValueError):
+            raise InputError(f"values: {name} = {value!r} is not a number") from None
+
+    def __missing__(self, name: str):
+        if name in self.open:
+            circle = " -> ".join([*self.open[self.open.index(name) :], name])
+            raise InputError(f"initial values depend on each other in a circle: {circle}")
+        self.open.append(name)
+        value = np.float64(self._compute(name))
+        self.open.pop()
+        self[name] = value
+        return value
+
+    def _compute(self, name: str):
+        if name in self.delays:
+            return evaluate(self.delays[name], self.t, self)
+        if name.endswith(".amount") and name not in self.local:
+            species = self.model[name.removesuffix(".amount")]
+            return self._species(species, amount=True)
+        if name in self.overrides:
+            return self.overrides[name]
+        if name in self.formulas:
+            return evaluate(self.formulas[name], self.t, self)
+        part = self.local.get(name) or self.model.by_id.get(name)
+        if isinstance(part, Species) and name not in self.system.definitions:
+            return self._species(part, amount=not self._means_concentration(part))
+        if name in self.system.definitions:
+            return evaluate(self.system.definitions[name], self.t, self)
+        return self._declared(part)
+
+    def _declared(self, part) -> float:
+        if isinstance(part, Compartment):
+            return 1.0 if part.size is None else part.size
+        if isinstance(part, Participant):
+            return 1.0 if part.stoichiometry is None else part.stoichiometry
+        return np.nan if part.value is None else part.value
+
+    def _means_concentration(self, species: Species) -> bool:
+        return not species.only_substance and self.model[species.compartment].dimensions != 0
+
+    def _species(self, species: Species, amount: bool):
+        """Start value as amount or concentration."""
+        dense = self._means_concentration(species)
+        if species.id in self.overrides:
+            value, is_amount = self.overrides[species.id], not dense
+        elif species.id in self.formulas:
+            value, is_amount = evaluate(self.formulas[species.id], self.t, self), not dense
+        else:
+            value = np.nan if species.initial is None else species.initial
+            is_amount = species.initial_kind == "amount" or self.model[species.compartment].dimensions == 0
+        if is_amount == amount:
+            return value
+        size = self[species.compartment]
+        return value * size if amount else np.float64(value) / size

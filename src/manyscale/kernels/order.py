@@ -1,0 +1,157 @@
+"""Dependency order of formulas, derivatives that formulas ask for, and the switching functions in formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from manyscale.errors import InputError, UnsupportedError
+from manyscale.kernels.system import System
+from manyscale.model.expr import (
+    ZERO,
+    Call,
+    Expr,
+    Number,
+    Relation,
+    Symbol,
+    Time,
+    add,
+    children,
+    mul,
+    symbols,
+)
+
+
+def schedule(
+    draft: dict, definitions: dict[str, Expr], rates: dict[str, Expr], rate_of: dict, roots
+) -> System:
+    """Complete the draft of a System: define the rateOf symbols, order everything, collect the roots."""
+    initial = draft.pop("initial")
+    system = System(
+        **draft, variables=tuple(definitions.items()), rates=tuple(rates.items()), schedule=(), roots=(),
+        initial_formulas=tuple(initial.items()),
+    )  # fmt: skip
+    pending = [s for s in rate_of if "(" not in rate_of[s]]
+    definitions = dict(definitions)
+    for symbol in pending:
+        definitions[symbol] = derivative_in_time(Symbol(rate_of[symbol]), system)
+    everything = {**definitions, **rates}
+    order = sorted_by_dependency(everything)
+    changes = dict(
+        variables=tuple((name, definitions[name]) for name in order if name in definitions),
+        schedule=tuple(order),
+    )
+    system = replace(system, **changes)
+    return replace(system, roots=roots(system))
+
+
+def sorted_by_dependency(formulas: Mapping[str, Expr]) -> list[str]:
+    """Names in an order in which each formula only uses earlier ones; InputError names the members of a cycle."""
+    needs = {name: [n for n in symbols(formula) if n in formulas] for name, formula in formulas.items()}
+    done: set[str] = set()
+    order: list[str] = []
+    for start in formulas:
+        if start in done:
+            continue
+        path: dict[str, None] = {start: None}
+        stack = [(start, iter(needs[start]))]
+        while stack:
+            name, rest = stack[-1]
+            for need in rest:
+                if need in path:
+                    names = list(path)
+                    cycle = [*names[names.index(need) :], need]
+                    raise InputError(f"these formulas depend on each other in a circle: {' -> '.join(cycle)}")
+                if need not in done:
+                    path[need] = None
+                    stack.append((need, iter(needs[need])))
+                    break
+            else:
+                stack.pop()
+                del path[name]
+                done.add(name)
+                order.append(name)
+    return order
+
+
+def derivative_in_time(expr: Expr, system: System) -> Expr:
+    """d/dt along solutions, by the chain rule through variables and rates."""
+    known: dict[str, Expr] = {}
+    right = system.right_sides
+    algebraic = {system.state_symbols[i] for i, _ in system.algebraic}
+
+    def of_name(name: str) -> Expr:
+        if name not in known:
+            known[name] = ZERO  # a circle is reported when the formulas are ordered
+            if name.startswith(("rateOf(", "delay(")):
+                raise UnsupportedError("rateOf", f"the rate of change of {name} is not supported")
+            if name in algebraic:
+                raise InputError(
+                    f"rateOf({name}): {name} is determined by an algebraic rule, its rate is not known"
+                )
+            if name in system.state_index:
+                known[name] = right[system.state_index[name]]
+            elif name in system.definitions:
+                known[name] = of_formula(system.definitions[name])
+        return known[name]
+
+    def of_formula(formula: Expr) -> Expr:
+        from manyscale.model.algebra import differentiate
+
+        terms = [mul(differentiate(formula, name), of_name(name)) for name in sorted(symbols(formula))]
+        return add(differentiate(formula, Time()), *terms)
+
+    return of_name(expr.name) if isinstance(expr, Symbol) else of_formula(expr)
+
+
+def find_roots(system: System) -> tuple[Expr, ...]:
+    """Functions that change sign where a relation in a trigger or formula switches, or where floor or ceil jumps.
+
+    Switches that depend on parameters alone happen at events only and are left out.
+    """
+    formulas = [
+        formula for _, formula in (*system.variables, *system.rates, *system.rate_rules, *system.algebraic)
+    ]
+    formulas += [formula for _, _, formula in system.variable_stoichiometry]
+    moving = {*system.state_symbols, *(d.symbol for d in system.delays)}
+    for name in system.schedule:
+        parts = _names_and_time(system.definitions[name])
+        if not moving.isdisjoint(parts):
+            moving.add(name)
+    moving.add("")  # stands for time
+    found: dict[Expr, None] = {}
+    for formula in (*formulas, *(e.trigger for e in system.events)):
+        for root in _switches(formula):
+            if not moving.isdisjoint(_names_and_time(root)):
+                found.setdefault(root)
+    return tuple(found)
+
+
+def _names_and_time(expr: Expr) -> set[str]:
+    names, stack = set(), [expr]
+    while stack:
+        node = stack.pop()
+        if type(node) is Symbol:
+            names.add(node.name)
+        elif type(node) is Time:
+            names.add("")
+        else:
+            stack.extend(children(node))
+    return names
+
+
+PI = 3.141592653589793
+
+
+def _switches(expr: Expr):
+    stack = [expr]
+    while stack:
+        node = stack.pop()
+        if type(node) is Relation:
+            yield add(node.left, mul(-1.0, node.right))
+        elif type(node) is Call and node.function in ("floor", "ceil"):
+            yield Call("sin", (mul(Number(PI), node.arguments[0]),))
+        elif type(node) is Call and node.function in ("quotient", "rem"):
+            left, right = node.arguments
+            yield Call("sin", (mul(Number(PI), left, right**-1.0),))
+        stack.extend(children(node))
