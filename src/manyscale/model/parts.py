@@ -104,6 +104,8 @@ class Reaction:
     compartment: str | None = None
     name: str = ""
     meta: Meta | None = None
+    modifier_meta: tuple[tuple[str, Meta], ...] = ()  # (species, what its modifier reference says about itself)
+    rate_meta: Meta | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,123 @@
+"""What libSBML does for us: level 1 to level 3, flattening of composed models, consistency checks."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from manyscale.errors import InputError
+from manyscale.formats.text import MAX_BYTES, Source
+
+MAX_CONVERTED = 32 * 2**20  # bytes; libSBML needs some hundred times its input in memory
+
+
+def _libsbml():
+    import libsbml
+
+    return libsbml
+
+
+def _document(source: Source):
+    """libSBML's document of text that has already passed our own parser (well-formed, no DTD, limited depth)."""
+    if len(source.data) > MAX_CONVERTED:
+        raise InputError(f"{source.name} is larger than {MAX_CONVERTED // 2**20} MB, too large to convert; split it")
+    document = _libsbml().readSBMLFromString(source.data.decode("utf-8"))
+    problem = first_error(document)
+    if problem:
+        raise InputError(f"{source.name}{problem}")
+    return document
+
+
+def first_error(document) -> str:
+    """The first error of a libSBML document in one line, starting with its line number; empty if there is none."""
+    libsbml = _libsbml()
+    for i in range(document.getNumErrors()):
+        error = document.getError(i)
+        if error.getSeverity() >= libsbml.LIBSBML_SEV_ERROR:
+            line = error.getLine()
+            place = f", line {line}" if 0 < line < 2**31 else ""
+            return f"{place}: {condensed(error.getMessage())}"
+    return ""
+
+
+def condensed(message: str, limit: int = 300) -> str:
+    """A libSBML message as one line without the quotation of the specification."""
+    message = re.sub(r"\s+", " ", message).strip()
+    message = re.sub(r"\s*Reference: .*?(?=The |$)", " ", message)
+    return message if len(message) <= limit else message[: limit - 3] + "..."
+
+
+def from_level_1(source: Source) -> bytes:
+    """Level 3 text of a level 1 document."""
+    libsbml = _libsbml()
+    document = _document(source)
+    properties = libsbml.ConversionProperties(libsbml.SBMLNamespaces(2, 4))
+    properties.addOption("strict", False)
+    properties.addOption("setLevelAndVersion", True)
+    properties.addOption("ignorePackages", True)
+    if document.convert(properties) != libsbml.LIBSBML_OPERATION_SUCCESS:
+        raise InputError(f"{source.name}{first_error(document) or ': level 1 cannot be converted; check the model'}")
+    return libsbml.writeSBMLToString(document).encode("utf-8")
+
+
+def flatten(source: Source) -> bytes:
+    """The text of a composed model (package comp) with its submodels put in place.
+
+    External definitions are read only from files in the folder of the model or below it.
+    """
+    libsbml = _libsbml()
+    document = _document(source)
+    _check_external(document, source, source.path.resolve().parent if source.path else None, set())
+    if source.path is not None:
+        document.setLocationURI(f"file:{source.path.resolve()}")
+    properties = libsbml.ConversionProperties()
+    properties.addOption("flatten comp", True)
+    properties.addOption("performValidation", False)
+    properties.addOption("leavePorts", False)
+    properties.addOption("abortIfUnflattenable", "requiredOnly")
+    properties.addOption("stripUnflattenablePackages", True)
+    if source.path is not None:
+        properties.addOption("basePath", str(source.path.resolve().parent))
+    if document.convert(properties) != libsbml.LIBSBML_OPERATION_SUCCESS:
+        problem = first_error(document) or ": its submodels cannot be put together; check package 'comp' in it"
+        raise InputError(f"{source.name}{problem}")
+    return libsbml.writeSBMLToString(document).encode("utf-8")
+
+
+def _check_external(document, source: Source, folder: Path | None, seen: set[Path]) -> None:
+    """Every external file that flattening will open must be an ordinary SBML file beside the model."""
+    from manyscale.formats.sbml.tree import parse
+
+    plugin = document.getPlugin("comp")
+    for i in range(plugin.getNumExternalModelDefinitions() if plugin is not None else 0):
+        name = plugin.getExternalModelDefinition(i).getSource()
+        if folder is None:
+            raise InputError(f"{source.name} takes a submodel from {name!r}; read it from a file beside that one")
+        path = (folder / name.removeprefix("file:")).resolve()
+        if not path.is_relative_to(folder) or "://" in name:
+            raise InputError(f"{source.name} takes a submodel from {name!r}; put that file into {folder}")
+        if not path.is_file():
+            raise InputError(f"{source.name} takes a submodel from {name!r}, which is not in {folder}; put it there")
+        if path in seen:
+            continue
+        seen.add(path)
+        if path.stat().st_size > min(MAX_CONVERTED, MAX_BYTES):
+            raise InputError(f"{path} is larger than {MAX_CONVERTED // 2**20} MB, too large for a submodel")
+        data = path.read_bytes()
+        parse(data, str(path))
+        inner = _libsbml().readSBMLFromString(data.decode("utf-8", "replace"))
+        _check_external(inner, Source(data, str(path), path), folder, seen)
+
+
+def check_text(text: str, units: bool = True) -> list[str]:
+    """Errors (not warnings) that libSBML's consistency check finds in SBML text, one line each."""
+    libsbml = _libsbml()
+    document = libsbml.readSBMLFromString(text)
+    document.setConsistencyChecks(libsbml.LIBSBML_CAT_UNITS_CONSISTENCY, units)
+    document.checkConsistency()
+    found = []
+    for i in range(document.getNumErrors()):
+        error = document.getError(i)
+        if error.getSeverity() >= libsbml.LIBSBML_SEV_ERROR:
+            found.append(f"line {error.getLine()}: {error.getErrorId()}: {condensed(error.getMessage())}")
+    return found

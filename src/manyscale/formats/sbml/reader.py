@@ -1,0 +1,81 @@
+"""From a parsed SBML document to a Model."""
+
+from __future__ import annotations
+
+import re
+
+from manyscale.errors import InputError
+from manyscale.formats.sbml.attributes import Context
+from manyscale.formats.sbml.network import Network
+from manyscale.formats.sbml.packages import check_packages
+from manyscale.formats.sbml.quantities import Units, compartment, parameter, species
+from manyscale.formats.sbml.references import check_references
+from manyscale.formats.sbml.tree import Document, Node, parse
+from manyscale.model.model import Model
+
+MAX_SPECIES = 200_000
+_LEVEL = re.compile(r"level(\d)(?:/version(\d))?")
+
+
+def level_and_version(root: Node, source: str) -> tuple[int, int]:
+    """SBML level and version of a document."""
+    try:
+        return int(root.get("level", "")), int(root.get("version", ""))
+    except ValueError:
+        raise InputError(f"{source}, line {root.line}: the 'sbml' element must say its level and version") from None
+
+
+def check_size(data: bytes, source: str) -> None:
+    """Refuse documents with more species than memory and time allow, before parsing them."""
+    count = data.count(b"<species ") + data.count(b"<species\n")
+    if count > MAX_SPECIES:
+        raise InputError(f"{source} has {count:,} species; at most {MAX_SPECIES:,} can be read, so split the model")
+
+
+def read_direct(data: bytes, source: str) -> Model:
+    """A Model from SBML level 2 or 3 text without hierarchical composition."""
+    return build(parse(data, source), source)
+
+
+def build(document: Document, source: str) -> Model:
+    """A Model from a parsed document of level 2 or 3."""
+    level, version = level_and_version(document.root, source)
+    context = Context(source, level, version)
+    node = document.root.child("model")
+    if node is None:
+        context.fail(document.root, "the document holds no model")
+    check_packages(context, document)
+    units = Units(context, node)
+    network = Network(context, units)
+    compartments = tuple(compartment(context, units, item) for item in node.list("listOfCompartments"))
+    pools = tuple(species(context, units, item) for item in node.list("listOfSpecies"))
+    parameters = tuple(parameter(context, units, item) for item in node.list("listOfParameters"))
+    for item in node.list("listOfFunctionDefinitions"):
+        network.function(item)
+    for item in node.list("listOfReactions"):
+        network.reaction(item)
+    for item in node.list("listOfInitialAssignments"):
+        network.initial_assignment(item)
+    for item in node.list("listOfRules"):
+        network.rule(item)
+    for item in node.list("listOfConstraints"):
+        network.constraint(item)
+    taken = {part.id for group in (compartments, pools, parameters, network.reactions, network.functions)
+             for part in group}  # fmt: skip
+    taken |= {item.get("id") for item in node.list("listOfEvents") if item.get("id")}
+    for item in node.list("listOfEvents"):
+        network.event(item, taken)
+    names = units.of_model(node)
+    needs_area = units.added_area and any(part.dimensions == 2.0 for part in compartments)
+    if level < 3 and not needs_area and "area" not in units.defined:
+        names["area_units"], units.added_area = None, False
+    model = Model(
+        id=context.reference(node, "id") or "model",
+        compartments=compartments, species=pools, parameters=parameters, reactions=tuple(network.reactions),
+        initial_assignments=tuple(network.assignments), rules=tuple(network.rules), events=tuple(network.events),
+        functions=tuple(network.functions), constraints=tuple(network.constraints), units=units.all(),
+        conversion_factor=context.reference(node, "conversionFactor"),
+        name=node.get("name", ""), meta=context.meta(node), remarks=tuple(context.remarks), **names,
+    )  # fmt: skip
+    check_references(context, node, model, network)
+    return model

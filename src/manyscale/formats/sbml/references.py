@@ -1,0 +1,99 @@
+"""Every id once, and every name that is used defined: checked while the lines are known."""
+
+from __future__ import annotations
+
+import difflib
+
+from manyscale.formats.sbml.attributes import Context
+from manyscale.formats.sbml.network import Network
+from manyscale.formats.sbml.quantities import BASE_UNITS
+from manyscale.formats.sbml.tree import Node
+from manyscale.model.expr import CONSTANTS
+from manyscale.model.model import Model
+
+_LISTS = ("listOfFunctionDefinitions", "listOfCompartments", "listOfSpecies", "listOfParameters", "listOfReactions",
+          "listOfEvents")  # fmt: skip
+
+
+def check_references(context: Context, node: Node, model: Model, network: Network) -> None:
+    """Raise InputError with the line for duplicate ids and for names that nothing in the model has."""
+    lines = _ids(context, node)
+    for reaction in model.reactions:
+        for part in (*reaction.reactants, *reaction.products):
+            if part.id is not None and part.id not in lines:
+                lines[part.id] = None
+    _places(context, model, lines)
+    functions = {function.id for function in model.functions}
+    known = lines.keys()
+    for place, formula, local in network.formulas:
+        unknown = formula.names - known - local - functions
+        if unknown:
+            name = min(unknown)
+            if name in CONSTANTS:
+                continue
+            hint = _near(name, [*known, *local])
+            context.fail(formula, f"{place} uses '{name}', which the model does not define{hint}")
+
+
+def _ids(context: Context, node: Node) -> dict[str, Node | None]:
+    lines: dict[str, Node | None] = {}
+    for tag in _LISTS:
+        for item in node.list(tag):
+            _enter(context, lines, item)
+            if tag == "listOfReactions":
+                for side in ("listOfReactants", "listOfProducts", "listOfModifiers"):
+                    for reference in item.list(side):
+                        _enter(context, lines, reference)
+    return lines
+
+
+def _enter(context: Context, lines: dict, item: Node) -> None:
+    id = item.attributes.get("id")
+    if id is None:
+        return
+    id = id.strip()
+    if id in lines:
+        first = lines[id]
+        context.fail(item, f"the id '{id}' is used twice (first in line {first.line}); rename one of them")
+    lines[id] = item
+
+
+def _places(context: Context, model: Model, lines: dict) -> None:
+    compartments = {part.id for part in model.compartments}
+    species = {part.id for part in model.species}
+    for part in model.species:
+        if part.compartment not in compartments:
+            hint = _near(part.compartment, compartments)
+            context.fail(lines[part.id], f"species '{part.id}' is in '{part.compartment}', which is no compartment{hint}")
+    for reaction in model.reactions:
+        names = [*(p.species for p in reaction.reactants), *(p.species for p in reaction.products), *reaction.modifiers]
+        for name in names:
+            if name not in species:
+                hint = _near(name, species)
+                context.fail(lines[reaction.id], f"reaction '{reaction.id}' uses '{name}', which is no species{hint}")
+    targets = [(rule.variable, "a rule") for rule in model.rules if rule.variable is not None]
+    targets += [(part.symbol, "an initial assignment") for part in model.initial_assignments]
+    targets += [(name, f"event '{event.id}'") for event in model.events for name, _ in event.assignments]
+    for name, who in targets:
+        if name not in lines:
+            context.fail(None, f"{who} sets '{name}', which the model does not define{_near(name, lines)}")
+    ruled = [rule.variable for rule in model.rules if rule.variable is not None]
+    if len(set(ruled)) != len(ruled):
+        twice = next(name for name in ruled if ruled.count(name) > 1)
+        context.fail(None, f"'{twice}' has more than one rule; keep one")
+    _units(context, model)
+
+
+def _units(context: Context, model: Model) -> None:
+    known = {unit.id for unit in model.units} | BASE_UNITS
+    used = [(part.units, part.id) for part in (*model.compartments, *model.parameters)]
+    used += [(part.substance_units, part.id) for part in model.species]
+    used += [(part.units, part.id) for reaction in model.reactions for part in reaction.local]
+    for unit, id in used:
+        if unit is not None and unit not in known:
+            context.fail(None, f"'{id}' has the unit '{unit}', which the model does not define{_near(unit, known)}")
+
+
+def _near(name: str, names) -> str:
+    near = difflib.get_close_matches(name, list(names), n=1) if len(names) < 20_000 else []
+    return f"; did you mean '{near[0]}'?" if near else ""

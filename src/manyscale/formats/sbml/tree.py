@@ -1,0 +1,208 @@
+"""SBML text to a light tree in one pass of expat: formulas arrive finished, notes and annotations as raw text."""
+
+from __future__ import annotations
+
+import re
+from pyexpat import ExpatError, ParserCreate
+
+from manyscale.errors import InputError
+from manyscale.formats.sbml.mathml import MATHML, Formula, MathReader
+
+MAX_LEVELS = 200  # nesting of SBML elements outside formulas, notes and annotations
+_START_TAG = re.compile(rb"""<[^>"']*(?:"[^"]*"[^>"']*|'[^']*'[^>"']*)*>""")
+_PREFIX = re.compile(r"""[<\s/]([A-Za-z_][\w.-]*):[A-Za-z_]""")
+_DECLARED = re.compile(r"""xmlns:([A-Za-z_][\w.-]*)\s*=""")
+RAW = ("notes", "annotation", "message")
+
+
+class Node:
+    """One SBML core element. `formula` is its MathML child, `raw` its notes, annotation or message as XML text."""
+
+    __slots__ = ("attributes", "children", "formula", "line", "raw", "tag")
+
+    def __init__(self, tag: str, attributes: dict, line: int):
+        self.tag, self.attributes, self.line = tag, attributes, line
+        self.children: list[Node] = []
+        self.formula: Formula | None = None
+        self.raw: dict[str, str] | None = None
+
+    def get(self, name: str, default: str | None = None) -> str | None:
+        """Attribute by name."""
+        return self.attributes.get(name, default)
+
+    def child(self, tag: str) -> Node | None:
+        """First child with this tag."""
+        for node in self.children:
+            if node.tag == tag:
+                return node
+        return None
+
+    def list(self, tag: str) -> list[Node]:
+        """Children of the child list with this tag."""
+        found = self.child(tag)
+        return found.children if found is not None else []
+
+
+class Document:
+    """What the parser saw: the `sbml` element, namespaces by prefix, and per foreign namespace the names used."""
+
+    def __init__(self, root: Node, namespaces: dict[str, str], foreign: dict[str, set[str]], core: str):
+        self.root, self.namespaces, self.foreign, self.core = root, namespaces, foreign, core
+
+
+def parse(data: bytes, source: str) -> Document:
+    """Parse UTF-8 SBML text. Raises InputError with the line for anything that is not well-formed or hostile."""
+    builder = _Builder(data, source)
+    try:
+        builder.parser.Parse(data, True)
+    except ExpatError as error:
+        raise InputError(f"{source}, line {error.lineno}: not well-formed XML ({_reason(error)}); {_FIX}") from None
+    return builder.document()
+
+
+_FIX = "check that the file is complete and was saved by an SBML tool"
+
+
+def _reason(error: ExpatError) -> str:
+    return str(error).split(":")[0]
+
+
+class _Builder:
+    """Handlers of the parser. Three modes: elements, formula, and raw text or foreign elements that are skipped."""
+
+    def __init__(self, data: bytes, source: str):
+        self.data, self.source = data, source
+        parser = self.parser = ParserCreate("utf-8", " ")
+        parser.ordered_attributes = False
+        parser.buffer_text = True
+        self.names: dict[str, str | None] = {}  # full tag -> local name of a core element, None if foreign
+        self.core = ""
+        self.root: Node | None = None
+        self.stack: list[Node] = []
+        self.namespaces: dict[str, str] = {}
+        self.foreign: dict[str, set[str]] = {}
+        self.skipped = 0
+        self.opened = (0, 0, "")  # byte of a raw element's start, of its content, its tag
+        self.math = MathReader(self.where)
+        self.math_line = 0
+        parser.StartDoctypeDeclHandler = self._refuse_doctype
+        parser.StartNamespaceDeclHandler = self._namespace
+        self._element_mode()
+
+    def where(self) -> str:
+        return f"{self.source}, line {self.parser.CurrentLineNumber}"
+
+    def document(self) -> Document:
+        if self.root is None:
+            raise InputError(f"{self.source}: no SBML element found; is this an SBML file?")
+        return Document(self.root, self.namespaces, self.foreign, self.core)
+
+    def _element_mode(self) -> None:
+        parser = self.parser
+        parser.StartElementHandler, parser.EndElementHandler = self._start, self._end
+        parser.CharacterDataHandler = None
+
+    def _refuse_doctype(self, *_):
+        raise InputError(
+            f"{self.where()}: the file has a document type declaration, which SBML does not use and which could load "
+            "other files or expand without limit; remove the <!DOCTYPE ...> part"
+        )
+
+    def _namespace(self, prefix, uri):
+        if not self.skipped and prefix:
+            self.namespaces.setdefault(prefix, uri)
+
+    def _local(self, tag: str) -> str | None:
+        """Local name of a core element, None for an element of another namespace."""
+        space, _, local = tag.rpartition(" ")
+        if self.root is None:
+            if local != "sbml" or not space.startswith("http://www.sbml.org/sbml/level"):
+                raise InputError(f"{self.where()}: the file is XML but not SBML (its first element is '{local}')")
+            self.core = space
+        name = self.names[tag] = local if space == self.core else None
+        return name
+
+    def _start(self, tag: str, attributes: dict) -> None:
+        local = self.names[tag] if tag in self.names else self._local(tag)
+        if local is None:
+            self._start_foreign(tag)
+        elif local in RAW:
+            self._start_raw(local)
+        else:
+            node = Node(local, attributes, self.parser.CurrentLineNumber)
+            if self.stack:
+                self.stack[-1].children.append(node)
+                if len(self.stack) > MAX_LEVELS:
+                    raise InputError(f"{self.where()}: elements are nested more than {MAX_LEVELS} levels deep")
+            else:
+                self.root = node
+            self.stack.append(node)
+
+    def _end(self, tag: str) -> None:
+        self.stack.pop()
+
+    # formulas
+
+    def _start_foreign(self, tag: str) -> None:
+        space, _, local = tag.rpartition(" ")
+        if space == MATHML and local == "math":
+            self.math.begin()
+            self.math_line = self.parser.CurrentLineNumber
+            parser = self.parser
+            parser.StartElementHandler, parser.EndElementHandler = self.math.start, self._end_in_math
+            parser.CharacterDataHandler = self.math.data
+            return
+        self.foreign.setdefault(space, set()).add(local)
+        self._skip("")
+
+    def _end_in_math(self, tag: str) -> None:
+        if len(self.math.stack) > 1 or self.math.ignoring:
+            self.math.end(tag)
+            return
+        formula = self.math.finish(self.math_line)
+        owner = self.stack[-1]
+        if owner.formula is not None:
+            raise InputError(f"{self.where()}: '{owner.tag}' has more than one math element; keep one")
+        owner.formula = formula
+        self._element_mode()
+
+    # raw text and foreign elements
+
+    def _start_raw(self, local: str) -> None:
+        begin = self.parser.CurrentByteIndex
+        match = _START_TAG.match(self.data, begin)
+        content = match.end() if match and not match.group().endswith(b"/>") else -1
+        self._skip(local, begin, content)
+
+    def _skip(self, local: str, begin: int = -1, content: int = -1) -> None:
+        self.opened = (begin, content, local)
+        self.skipped = 1
+        self.parser.StartElementHandler, self.parser.EndElementHandler = self._start_skipped, self._end_skipped
+
+    def _start_skipped(self, tag: str, attributes: dict) -> None:
+        self.skipped += 1
+
+    def _end_skipped(self, tag: str) -> None:
+        self.skipped -= 1
+        if self.skipped:
+            return
+        begin, content, local = self.opened
+        if local and content >= 0 and self.stack:
+            text = self.data[content : self.parser.CurrentByteIndex].decode("utf-8")
+            if text.strip():
+                node = self.stack[-1]
+                if node.raw is None:
+                    node.raw = {}
+                declared = "".join(self._declarations(self.data[begin:content].decode("utf-8"), text))
+                node.raw[local] = f"<{local}{declared}>{text}</{local}>"
+        self._element_mode()
+
+    def _declarations(self, head: str, text: str):
+        """Namespace declarations that the text takes from the elements around it, so that it can stand alone."""
+        inside = set(_DECLARED.findall(text))
+        for prefix in sorted(set(_PREFIX.findall(text)) - inside - {"xmlns", "xml"}):
+            uri = self.namespaces.get(prefix)
+            if uri is None or _DECLARED.search(head):
+                uri = dict(re.findall(r"""xmlns:([\w.-]+)\s*=\s*["']([^"']*)["']""", head)).get(prefix, uri)
+            if uri is not None:
+                yield f' xmlns:{prefix}="{uri}"'
