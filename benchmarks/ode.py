@@ -85,7 +85,9 @@ def tolerances(reference: np.ndarray) -> tuple[list, list]:
     return own, peer
 
 
-def bench_model(path: Path, horizon: float, points: int, python: str, seconds: float, peers: list[str]) -> dict:
+def bench_model(
+    path: Path, horizon: float, points: int, python: str, seconds: float, peers: list[str]
+) -> dict:
     import manyscale as ms
 
     model = ms.read(path)
@@ -95,13 +97,19 @@ def bench_model(path: Path, horizon: float, points: int, python: str, seconds: f
         if not (s.boundary or s.constant)
     ]
     base = {"model": str(path), "horizon": horizon, "points": points, "columns": columns, "seconds": seconds}
-    exact = run_worker(sys.executable, "worker_manyscale.py", {**base, "tolerances": [(1e-12, None)], "seconds": 0})
+    exact = run_worker(
+        sys.executable, "worker_manyscale.py", {**base, "tolerances": [(1e-12, None)], "seconds": 0}
+    )
     row = {"model": path.stem, "species": len(columns), "reactions": len(model.reactions)}
     if "values0" not in exact:
         return {**row, "failure": exact.get("failure") or str(exact.get("error0"))}
     reference = exact["values0"]
     own, peer = tolerances(reference)
-    curves = {"manyscale": curve(run_worker(sys.executable, "worker_manyscale.py", {**base, "tolerances": own}), reference)}
+    curves = {
+        "manyscale": curve(
+            run_worker(sys.executable, "worker_manyscale.py", {**base, "tolerances": own}), reference
+        )
+    }
     for name in peers:
         result = run_worker(python, f"worker_{name}.py", {**base, "tolerances": peer})
         curves[name] = curve(result, reference)
@@ -122,14 +130,19 @@ def corpus(selection: list[str] | None) -> list[tuple[Path, float, int]]:
     rows = csv.DictReader((CORPORA / "biomodels_40.tsv").open(), delimiter="\t")
     jobs = [(CORPORA / "biomodels" / f"BIOMD000000{r['id']}.xml", float(r["horizon"]), 201) for r in rows]
     jobs = [(p, 6000.0 if "0010" in p.stem else h, n) for p, h, n in jobs]
-    jobs += [(CORPORA / "nets" / "multisite2.net", 100.0, 101), (CORPORA / "nets" / "egfr_net.net", 1000.0, 101)]
+    jobs += [
+        (CORPORA / "nets" / "multisite2.net", 100.0, 101),
+        (CORPORA / "nets" / "egfr_net.net", 1000.0, 101),
+    ]
     if selection:
         jobs = [j for j in jobs if any(s in j[0].stem for s in selection)]
     return jobs
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--models", help="comma-separated parts of model names (default: all)")
     parser.add_argument("--peer-python", default=os.environ.get("MANYSCALE_PEER_PYTHON", sys.executable))
     parser.add_argument("--peers", default="roadrunner,bngsim")
@@ -141,16 +154,23 @@ def main(argv: list[str] | None = None) -> None:
         peers = [p for p in options.peers.split(",") if not (p == "roadrunner" and path.suffix == ".net")]
         row = bench_model(path, horizon, points, options.peer_python, options.seconds, peers)
         rows.append(row)
-        print("  ".join(f"{k}={v:.3g}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items()), flush=True)
+        print(
+            "  ".join(f"{k}={v:.3g}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items()),
+            flush=True,
+        )
     names = list(dict.fromkeys(k for row in rows for k in row))
     with open(options.out, "w", newline="") as handle:
         writer = csv.DictWriter(handle, names)
         writer.writeheader()
         writer.writerows(rows)
     for target in TARGETS:
-        ratios = [row[f"ratio@{target:g}"] for row in rows if np.isfinite(row.get(f"ratio@{target:g}", np.nan))]
+        ratios = [
+            row[f"ratio@{target:g}"] for row in rows if np.isfinite(row.get(f"ratio@{target:g}", np.nan))
+        ]
         if ratios:
-            print(f"error {target:g}: median ratio (best peer / manyscale) {np.median(ratios):.2f} over {len(ratios)} models")
+            print(
+                f"error {target:g}: median ratio (best peer / manyscale) {np.median(ratios):.2f} over {len(ratios)} models"
+            )
 
 
 if __name__ == "__main__":

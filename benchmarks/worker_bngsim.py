@@ -27,7 +27,11 @@ for k, (rtol, atol) in enumerate(job["tolerances"]):
             model.reset()
             begin = time.perf_counter()
             outcome = simulator.run(
-                t_span=(0.0, job["horizon"]), n_points=job["points"], rtol=rtol, atol=atol, max_steps=1_000_000
+                t_span=(0.0, job["horizon"]),
+                n_points=job["points"],
+                rtol=rtol,
+                atol=atol,
+                max_steps=1_000_000,
             )
             values = np.asarray(outcome.species)
             took = time.perf_counter() - begin
