@@ -82,9 +82,7 @@ def summary(answer: dict) -> dict:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", default=str(CORPORA / "biomodels"))
     parser.add_argument("--points", type=int, default=32)
     parser.add_argument("--jobs", type=int, default=2)
@@ -112,9 +110,7 @@ def main(argv: list[str] | None = None) -> None:
     seconds = [float(r["seconds"]) for r in rows]
     reduced = [r for r in rows if r["tier"]]
     broken = [r["model"] for r in rows if r["exit"] not in ("0", "3")]
-    print(
-        f"{len(rows)} models, median {np.median(seconds):.1f} s, {len(reduced)} reduced beyond conserve and prune"
-    )
+    print(f"{len(rows)} models, median {np.median(seconds):.1f} s, {len(reduced)} reduced beyond conserve and prune")
     print("violations:", sum(int(r["violations"] or 0) for r in reduced), " failures:", broken)
 
 

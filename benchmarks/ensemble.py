@@ -61,9 +61,7 @@ def error_of(values: np.ndarray, reference: np.ndarray) -> float:
     return float(np.median(np.max(np.abs(values - reference) / np.where(scale > 0, scale, 1), axis=(1, 2))))
 
 
-def peer_time(
-    python: str, name: str, job: dict, sets: np.ndarray, processes: int = 2
-) -> tuple[float, np.ndarray]:
+def peer_time(python: str, name: str, job: dict, sets: np.ndarray, processes: int = 2) -> tuple[float, np.ndarray]:
     with tempfile.TemporaryDirectory() as folder:
         running = []
         for k in range(processes):
@@ -80,9 +78,7 @@ def peer_time(
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", type=int, default=10_000)
     parser.add_argument("--peer-sets", type=int, default=1000)
     parser.add_argument("--peer-python", default=os.environ.get("MANYSCALE_PEER_PYTHON", sys.executable))
@@ -91,9 +87,7 @@ def main(argv: list[str] | None = None) -> None:
 
     model = ms.read(MODEL)
     species = [s.id for s in model.species]
-    constants = {
-        f"{r.id}.{k.id}": k.value for r in model.reactions for k in r.local if k.id != "n" and k.value
-    }
+    constants = {f"{r.id}.{k.id}": k.value for r in model.reactions for k in r.local if k.id != "n" and k.value}
     random = np.random.default_rng(1)
     sets = np.array(list(constants.values())) * 1.5 ** random.uniform(-1, 1, (options.sets, len(constants)))
     times = np.linspace(0, HORIZON, POINTS)

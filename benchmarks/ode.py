@@ -85,9 +85,7 @@ def tolerances(reference: np.ndarray) -> tuple[list, list]:
     return own, peer
 
 
-def bench_model(
-    path: Path, horizon: float, points: int, python: str, seconds: float, peers: list[str]
-) -> dict:
+def bench_model(path: Path, horizon: float, points: int, python: str, seconds: float, peers: list[str]) -> dict:
     import manyscale as ms
 
     model = ms.read(path)
@@ -97,18 +95,14 @@ def bench_model(
         if not (s.boundary or s.constant)
     ]
     base = {"model": str(path), "horizon": horizon, "points": points, "columns": columns, "seconds": seconds}
-    exact = run_worker(
-        sys.executable, "worker_manyscale.py", {**base, "tolerances": [(1e-12, None)], "seconds": 0}
-    )
+    exact = run_worker(sys.executable, "worker_manyscale.py", {**base, "tolerances": [(1e-12, None)], "seconds": 0})
     row = {"model": path.stem, "species": len(columns), "reactions": len(model.reactions)}
     if "values0" not in exact:
         return {**row, "failure": exact.get("failure") or str(exact.get("error0"))}
     reference = exact["values0"]
     own, peer = tolerances(reference)
     curves = {
-        "manyscale": curve(
-            run_worker(sys.executable, "worker_manyscale.py", {**base, "tolerances": own}), reference
-        )
+        "manyscale": curve(run_worker(sys.executable, "worker_manyscale.py", {**base, "tolerances": own}), reference)
     }
     for name in peers:
         result = run_worker(python, f"worker_{name}.py", {**base, "tolerances": peer})
@@ -140,9 +134,7 @@ def corpus(selection: list[str] | None) -> list[tuple[Path, float, int]]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", help="comma-separated parts of model names (default: all)")
     parser.add_argument("--peer-python", default=os.environ.get("MANYSCALE_PEER_PYTHON", sys.executable))
     parser.add_argument("--peers", default="roadrunner,bngsim")
@@ -164,9 +156,7 @@ def main(argv: list[str] | None = None) -> None:
         writer.writeheader()
         writer.writerows(rows)
     for target in TARGETS:
-        ratios = [
-            row[f"ratio@{target:g}"] for row in rows if np.isfinite(row.get(f"ratio@{target:g}", np.nan))
-        ]
+        ratios = [row[f"ratio@{target:g}"] for row in rows if np.isfinite(row.get(f"ratio@{target:g}", np.nan))]
         if ratios:
             print(
                 f"error {target:g}: median ratio (best peer / manyscale) {np.median(ratios):.2f} over {len(ratios)} models"

@@ -18,9 +18,7 @@ def dynamic_species(model) -> set[str]:
     ruled = {rule.variable for rule in model.rules if rule.kind == "assignment"}
     rates = {rule.variable for rule in model.rules if rule.kind == "rate"}
     return {
-        s.id
-        for s in model.species
-        if s.id in changed and not (s.boundary or s.constant) and s.id not in ruled
+        s.id for s in model.species if s.id in changed and not (s.boundary or s.constant) and s.id not in ruled
     } | rates
 
 
@@ -32,8 +30,7 @@ def labels(model, ids: set[str]) -> set[str]:
 def main(argv: list[str] | None = None) -> None:
     argparse.ArgumentParser(description=__doc__).parse_args(argv)
     horizons = {
-        r["id"]: float(r["horizon"])
-        for r in csv.DictReader((CORPORA / "biomodels_40.tsv").open(), delimiter="\t")
+        r["id"]: float(r["horizon"]) for r in csv.DictReader((CORPORA / "biomodels_40.tsv").open(), delimiter="\t")
     }
     for row in csv.DictReader((CORPORA / "fast_slow_pairs.tsv").open(), delimiter="\t"):
         path = CORPORA / "biomodels" / f"BIOMD000000{row['full']}.xml"
