@@ -8,7 +8,7 @@ import numpy as np
 
 job = json.load(open(sys.argv[1]))
 start = time.perf_counter()
-import bngsim  # noqa: E402
+import bngsim
 
 imported = time.perf_counter()
 read = bngsim.Model.from_net if job["model"].endswith(".net") else bngsim.Model.from_sbml

@@ -8,7 +8,7 @@ import numpy as np
 
 job = json.load(open(sys.argv[1]))
 start = time.perf_counter()
-import manyscale as ms  # noqa: E402
+import manyscale as ms
 
 imported = time.perf_counter()
 model = ms.read(job["model"])

@@ -8,7 +8,7 @@ import numpy as np
 
 job = json.load(open(sys.argv[1]))
 start = time.perf_counter()
-import roadrunner  # noqa: E402
+import roadrunner
 
 roadrunner.Logger.disableLogging()
 imported = time.perf_counter()
