@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from manyscale.errors import InputError, UnsupportedError
 from manyscale.model import expr as e
@@ -155,7 +156,9 @@ class MathReader:
         first = items[0][1].strip() if items else ""
         try:
             if kind == "e-notation":
-                value = float(f"{float(first)!r}e{int(text)}") if "e" not in first.lower() else float(first) * 10.0 ** int(text)
+                if "e" in first.lower():
+                    raise ValueError(first)
+                value = parse_float(f"{first}e{int(text)}")
             elif kind == "rational":
                 value = int(first) / int(text)
             elif kind == "integer":
@@ -258,7 +261,7 @@ class MathReader:
             return arguments[0] / arguments[1] if head == "divide" else e.power(*arguments)
         if head in RELATIONS:
             self._operands(arguments, head, 2, 2 if head == "neq" else None)
-            chain = tuple(e.Relation(RELATIONS[head], a, b) for a, b in zip(arguments, arguments[1:], strict=False))
+            chain = tuple(e.Relation(RELATIONS[head], a, b) for a, b in pairwise(arguments))
             return chain[0] if len(chain) == 1 else e.Logic("and", chain)
         if head in e.CONNECTIVES:
             return self._logic(head, arguments)

@@ -7,6 +7,7 @@ import re
 from manyscale.errors import InputError
 from manyscale.formats.sbml.attributes import Context
 from manyscale.formats.sbml.network import Network
+from manyscale.formats.sbml.own import take_own
 from manyscale.formats.sbml.packages import check_packages
 from manyscale.formats.sbml.quantities import Units, compartment, parameter, species
 from manyscale.formats.sbml.references import check_references
@@ -66,6 +67,7 @@ def build(document: Document, source: str) -> Model:
     for item in node.list("listOfEvents"):
         network.event(item, taken)
     names = units.of_model(node)
+    meta, own = take_own(context.meta(node))
     needs_area = units.added_area and any(part.dimensions == 2.0 for part in compartments)
     if level < 3 and not needs_area and "area" not in units.defined:
         names["area_units"], units.added_area = None, False
@@ -75,7 +77,7 @@ def build(document: Document, source: str) -> Model:
         initial_assignments=tuple(network.assignments), rules=tuple(network.rules), events=tuple(network.events),
         functions=tuple(network.functions), constraints=tuple(network.constraints), units=units.all(),
         conversion_factor=context.reference(node, "conversionFactor"),
-        name=node.get("name", ""), meta=context.meta(node), remarks=tuple(context.remarks), **names,
+        name=node.get("name", ""), meta=meta, remarks=tuple(context.remarks), **names, **own,
     )  # fmt: skip
     check_references(context, node, model, network)
     return model
