@@ -1,2 +1,10 @@
 #include <nanobind/nanobind.h>
-NB_MODULE(_core, m) { m.doc() = "compiled loops of manyscale"; }
+
+namespace manyscale {
+void bind_equations(nanobind::module_& m);
+}
+
+NB_MODULE(_core, m) {
+  m.doc() = "compiled loops of manyscale";
+  manyscale::bind_equations(m);
+}

@@ -23,13 +23,15 @@ class Problem {
   virtual void jacobian(double t, const double* y, double* values) = 0;
   // df/dt at fixed y; zero for autonomous systems (then is_autonomous() is true and this is not called).
   virtual bool is_autonomous() const { return true; }
-  virtual void time_derivative(double t, const double* y, double* dfdt);
+  virtual void time_derivative(double, const double*, double* dfdt) {
+    for (int i = 0; i < size(); ++i) dfdt[i] = 0.0;
+  }
   // Mass matrix: nullptr pattern means the identity. A zero row is an algebraic equation (index 1).
   virtual const SparsePattern* mass_pattern() const { return nullptr; }
   virtual const double* mass_values() const { return nullptr; }
   // Switching functions: a sign change (also to or from zero) stops the integration there.
   virtual int root_count() const { return 0; }
-  virtual void roots(double t, const double* y, double* g) {}
+  virtual void roots(double, const double*, double*) {}
 };
 
 }  // namespace manyscale
