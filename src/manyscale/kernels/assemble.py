@@ -168,3 +168,8 @@ def _right_sides(work: Assembly) -> None:
             work.time[i] = node
         else:
             work.jacobian[i, direction] = node
+
+
+def right_side_nodes(system: System, graph: Graph) -> list[int]:
+    """One node per row of f, in a graph where all rates are bound."""
+    return [graph.of(row) for row in system.right_sides]
