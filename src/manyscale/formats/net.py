@@ -71,8 +71,9 @@ def read_net(source: Source) -> Model:
     _check_names(net)
     name = source.path.name.removesuffix(".gz").removesuffix(".net") if source.path else ""
     id = re.sub(r"\W", "_", name)
+    id = _free(net, id if _NAME.match(id) else f"model_{id}" if id else "model")
     return Model(
-        id=id if _NAME.match(id) else "model" if not id else f"model_{id}",
+        id=id,
         compartments=(Compartment(compartment, 1.0, "dimensionless"),),
         species=tuple(species), parameters=tuple(net.parameters), reactions=tuple(reactions),
         initial_assignments=tuple(net.initial), rules=tuple(net.rules), name=name,
@@ -331,7 +332,7 @@ def _law(net: _Net, line: int, law: str, reactants: list[Symbol]) -> Expr:
     least, most = _LAWS[kind]
     if not least <= len(texts) <= most:
         net.fail(line, f"the rate law '{kind}' takes {least} parameters, not {len(texts)}")
-    if len(reactants) < (2 if kind == "MM" else 1) or len(texts) - 1 > len(reactants) and kind == "Sat":
+    if len(reactants) < (2 if kind == "MM" else 1) or (len(texts) - 1 > len(reactants) and kind == "Sat"):
         net.fail(line, f"the rate law '{kind}' does not fit {len(reactants)} reactant(s)")
     k, *constants = (net.formula(line, text) for text in texts)
     front = net.formula(line, factor) if factor else Number(1.0)

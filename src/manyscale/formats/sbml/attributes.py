@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from manyscale.errors import InputError
 from manyscale.formats.sbml.mathml import parse_float
+from manyscale.formats.sbml.own import as_it_was
 from manyscale.formats.sbml.tree import Node
 from manyscale.model.parts import Meta
 
@@ -79,7 +80,7 @@ class Context:
         raw = raw or {}
         return Meta(
             notes=raw.get("notes", ""),
-            annotation=raw.get("annotation", ""),
+            annotation=as_it_was(raw.get("annotation", "")),
             sbo=attributes.get("sboTerm", ""),
             meta_id=attributes.get("metaid", ""),
         )

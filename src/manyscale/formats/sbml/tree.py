@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pyexpat import ExpatError, ParserCreate
+from xml.sax.saxutils import quoteattr
 
 from manyscale.errors import InputError
 from manyscale.formats.sbml.mathml import MATHML, Formula, MathReader
 
 MAX_LEVELS = 200  # nesting of SBML elements outside formulas, notes and annotations
-_START_TAG = re.compile(rb"""<[^>"']*(?:"[^"]*"[^>"']*|'[^']*'[^>"']*)*>""")
+_TAG = r"""<[^>"']*(?:"[^"]*"[^>"']*|'[^']*'[^>"']*)*>"""
+_RAW_START, _START_TAG, _NAME = re.compile(_TAG.encode()), re.compile(_TAG), re.compile(r"<[^\s/>]+")
 _PREFIX = re.compile(r"""[<\s/]([A-Za-z_][\w.-]*):[A-Za-z_]""")
 _DECLARED = re.compile(r"""xmlns:([A-Za-z_][\w.-]*)\s*=""")
 RAW = ("notes", "annotation", "message")
@@ -82,11 +85,13 @@ class _Builder:
         self.namespaces: dict[str, str] = {}
         self.foreign: dict[str, set[str]] = {}
         self.skipped = 0
-        self.opened = (0, 0, "")  # byte of a raw element's start, of its content, its tag
+        self.raw_tag, self.content, self.children = "", -1, []  # of a raw element: bytes of content and its elements
+        self.scope: dict[str, list[str]] = {}  # prefix -> namespaces, innermost last
         self.math = MathReader(self.where)
         self.math_line = 0
         parser.StartDoctypeDeclHandler = self._refuse_doctype
         parser.StartNamespaceDeclHandler = self._namespace
+        parser.EndNamespaceDeclHandler = self._end_namespace
         self._element_mode()
 
     def where(self) -> str:
@@ -109,8 +114,12 @@ class _Builder:
         )
 
     def _namespace(self, prefix, uri):
-        if not self.skipped and prefix:
-            self.namespaces.setdefault(prefix, uri)
+        if prefix:
+            self.scope.setdefault(prefix, []).append(uri)
+
+    def _end_namespace(self, prefix):
+        if prefix:
+            self.scope[prefix].pop()
 
     def _local(self, tag: str) -> str | None:
         """Local name of a core element, None for an element of another namespace."""
@@ -119,6 +128,7 @@ class _Builder:
             if local != "sbml" or not space.startswith("http://www.sbml.org/sbml/level"):
                 raise InputError(f"{self.where()}: the file is XML but not SBML (its first element is '{local}')")
             self.core = space
+            self.namespaces = {prefix: uris[-1] for prefix, uris in self.scope.items() if uris}
         name = self.names[tag] = local if space == self.core else None
         return name
 
@@ -169,40 +179,47 @@ class _Builder:
     # raw text and foreign elements
 
     def _start_raw(self, local: str) -> None:
-        begin = self.parser.CurrentByteIndex
-        match = _START_TAG.match(self.data, begin)
-        content = match.end() if match and not match.group().endswith(b"/>") else -1
-        self._skip(local, begin, content)
+        match = _RAW_START.match(self.data, self.parser.CurrentByteIndex)
+        self._skip(local, match.end() if match and not match.group().endswith(b"/>") else -1)
 
-    def _skip(self, local: str, begin: int = -1, content: int = -1) -> None:
-        self.opened = (begin, content, local)
+    def _skip(self, local: str, content: int = -1) -> None:
+        self.raw_tag, self.content, self.children = local, content, []
         self.skipped = 1
         self.parser.StartElementHandler, self.parser.EndElementHandler = self._start_skipped, self._end_skipped
 
     def _start_skipped(self, tag: str, attributes: dict) -> None:
+        if self.skipped == 1 and self.raw_tag:
+            self.children.append(self.parser.CurrentByteIndex)
         self.skipped += 1
 
     def _end_skipped(self, tag: str) -> None:
         self.skipped -= 1
         if self.skipped:
             return
-        begin, content, local = self.opened
+        content, local = self.content, self.raw_tag
         if local and content >= 0 and self.stack:
-            text = self.data[content : self.parser.CurrentByteIndex].decode("utf-8")
+            text = self._raw_text(content, self.parser.CurrentByteIndex)
             if text.strip():
                 node = self.stack[-1]
                 if node.raw is None:
                     node.raw = {}
-                declared = "".join(self._declarations(self.data[begin:content].decode("utf-8"), text))
-                node.raw[local] = f"<{local}{declared}>{text}</{local}>"
+                node.raw.setdefault(local, f"<{local}>{text}</{local}>")
         self._element_mode()
 
-    def _declarations(self, head: str, text: str):
-        """Namespace declarations that the text takes from the elements around it, so that it can stand alone."""
-        inside = set(_DECLARED.findall(text))
-        for prefix in sorted(set(_PREFIX.findall(text)) - inside - {"xmlns", "xml"}):
-            uri = self.namespaces.get(prefix)
-            if uri is None or _DECLARED.search(head):
-                uri = dict(re.findall(r"""xmlns:([\w.-]+)\s*=\s*["']([^"']*)["']""", head)).get(prefix, uri)
-            if uri is not None:
-                yield f' xmlns:{prefix}="{uri}"'
+    def _raw_text(self, begin: int, end: int) -> str:
+        """Raw content whose top elements declare the prefixes they use, so that it can stand alone."""
+        cuts = [begin, *self.children, end]
+        pieces = [self.data[a:b].decode("utf-8") for a, b in pairwise(cuts)]
+        for i, piece in enumerate(pieces[1:], 1):
+            match = _START_TAG.match(piece)
+            if match is None:
+                continue
+            declared = set(_DECLARED.findall(match.group()))
+            wanted = sorted(set(_PREFIX.findall(piece)) - declared)
+            extra = "".join(
+                f" xmlns:{prefix}={quoteattr(self.scope[prefix][-1])}" for prefix in wanted if self.scope.get(prefix)
+            )
+            if extra:
+                name = _NAME.match(piece).end()
+                pieces[i] = piece[:name] + extra + piece[name:]
+        return "".join(pieces)

@@ -6,7 +6,7 @@ import math
 from xml.sax.saxutils import quoteattr
 
 from manyscale.formats.mathml import ONLY_VERSION_2, function_mathml, mathml
-from manyscale.formats.sbml.own import add_own
+from manyscale.formats.sbml.own import add_own, allowed_in_level_3
 from manyscale.model.expr import Call, Expr, Logic, RateOf, walk
 from manyscale.model.model import Model
 from manyscale.model.parts import Event, Meta, Parameter, Participant, Reaction, Rule, Species, UnitDefinition
@@ -18,8 +18,9 @@ EXTENDED = "http://www.sbml.org/sbml/level3/version1/l3v2extendedmath/version1"
 def write_sbml(model: Model) -> str:
     """SBML level 3 version 2 text.
 
-    Models with fast reactions, which version 2 has no word for, are written as version 1 (with the package
-    `l3v2extendedmath` where they also need the functions of version 2).
+    Models with fast reactions, which version 2 has no word for, or with local parameters that hide a species of their
+    reaction, which version 2 forbids, are written as version 1 (with the package `l3v2extendedmath` where they also
+    need the functions of version 2).
     """
     return _Writer(model).whole()
 
@@ -30,7 +31,8 @@ def number(value: float) -> str:
         return "NaN"
     if math.isinf(value):
         return "INF" if value > 0 else "-INF"
-    return repr(int(value)) if value == int(value) and abs(value) < 1e15 and value else repr(float(value))
+    whole = value == int(value) and abs(value) < 1e15 and not (value == 0 and math.copysign(1.0, value) < 0)
+    return repr(int(value)) if whole else repr(float(value))
 
 
 def _attributes(**values) -> str:
@@ -52,7 +54,7 @@ def _attributes(**values) -> str:
 class _Writer:
     def __init__(self, model: Model):
         self.model = model
-        self.version = 1 if any(reaction.fast for reaction in model.reactions) else 2
+        self.version = 1 if any(map(_needs_version_1, model.reactions)) else 2
         self.core = CORE[self.version]
         self.out: list[str] = []
         self.extra_rules: list[Rule] = []
@@ -76,7 +78,7 @@ class _Writer:
         meta = add_own(model)
         self.out.append(f"  <model{self.meta_attributes(meta)}{names}>")
         if meta is not None:
-            self.out.extend(f"    {text}" for text in (meta.notes, meta.annotation) if text)
+            self.out.extend(f"    {text}" for text in (meta.notes, allowed_in_level_3(meta.annotation)) if text)
         self.group("listOfFunctionDefinitions", [
             self.element("functionDefinition", part.meta, _attributes(id=part.id, name=part.name),
                          function_mathml(part.arguments, part.body, self.core)) for part in model.functions])
@@ -116,7 +118,7 @@ class _Writer:
         """An element with its notes and annotation first, as SBML wants it."""
         if meta is not None:
             attributes = self.meta_attributes(meta) + attributes
-            inside = meta.notes + meta.annotation + inside
+            inside = meta.notes + allowed_in_level_3(meta.annotation) + inside
         return f"<{tag}{attributes}>{inside}</{tag}>" if inside else f"<{tag}{attributes}/>"
 
     def unit_definition(self, unit: UnitDefinition) -> str:
@@ -221,6 +223,16 @@ def _formulas(model: Model):
         yield event.trigger
         yield from (formula for formula in (event.delay, event.priority) if formula is not None)
         yield from (formula for _, formula in event.assignments)
+
+
+def _needs_version_1(reaction: Reaction) -> bool:
+    """Whether version 2 cannot express a reaction: it is fast, or a local parameter hides one of its species."""
+    if reaction.fast:
+        return True
+    if not reaction.local:
+        return False
+    species = {part.species for part in (*reaction.reactants, *reaction.products)}.union(reaction.modifiers)
+    return any(part.id in species for part in reaction.local)
 
 
 def _needs_version_2(formula: Expr) -> bool:
