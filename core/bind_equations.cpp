@@ -7,6 +7,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <chrono>
 #include <stdexcept>
 
 #include "equations.hpp"
@@ -202,6 +203,16 @@ static void bind_formulas(nb::module_& m) {
       });
 }
 
+// Time of one evaluation at the parameters that are set, without the way through Python.
+static double seconds_per_call(Equations& e, double t, Reals y, int calls, bool jacobian) {
+  need(y, e.size(), "y");
+  std::vector<double> out(std::max(e.size(), e.pattern().nonzeros()) + 1);
+  const auto start = std::chrono::steady_clock::now();
+  for (int k = 0; k < calls; ++k)
+    jacobian ? e.jacobian(t, y.data(), out.data()) : e.rhs(t, y.data(), out.data());
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / calls;
+}
+
 void bind_equations(nb::module_& m) {
   m.attr("LANES") = kLanes;
   m.attr("OPERATION_COUNT") = static_cast<int>(Op::count);
@@ -220,7 +231,7 @@ void bind_equations(nb::module_& m) {
   m.def("make_equation_data", &make_data, "states"_a, "parameters"_a, "slots"_a, "first_constant"_a, "constants"_a,
         "still"_a, "rhs"_a, "jacobian"_a, "time"_a, "roots"_a, "mass"_a, "table"_a);
   nb::class_<Problem>(m, "Problem");
-  nb::class_<Equations, Problem>(m, "Equations")
+  nb::class_<Equations, Problem>(m, "Equations", nb::dynamic_attr())  // `code` keeps machine code alive
       .def("__init__", [](Equations* self, std::shared_ptr<EquationData> d) { new (self) Equations(d); })
       .def("clone", [](const Equations& e) { return std::make_shared<Equations>(e); })
       .def("set_parameters",
@@ -229,8 +240,9 @@ void bind_equations(nb::module_& m) {
              e.set_parameters(p.data());
            })
       .def("set_compiled",
-           [](Equations& e, uintptr_t rhs, uintptr_t jacobian) {
-             e.set_compiled(reinterpret_cast<CompiledFunction>(rhs), reinterpret_cast<CompiledFunction>(jacobian));
+           [](Equations& e, uintptr_t rhs, uintptr_t jacobian, int slots) {
+             e.set_compiled(reinterpret_cast<CompiledFunction>(rhs), reinterpret_cast<CompiledFunction>(jacobian),
+                            slots);
            })
       .def("rhs", [](Equations& e, double t, Reals y, Reals p) { return call(e, t, y, p, e.size(), &Equations::rhs); })
       .def("jacobian",
@@ -245,7 +257,8 @@ void bind_equations(nb::module_& m) {
            [](Equations& e, double t, Reals y, Reals p) {
              return call(e, t, y, p, e.root_count(), &Equations::roots);
            })
-      .def("is_autonomous", &Equations::is_autonomous);
+      .def("is_autonomous", &Equations::is_autonomous)
+      .def("seconds_per_call", &seconds_per_call, "t"_a, "y"_a, "calls"_a, "jacobian"_a);
   bind_formulas(m);
   bind_lanes(m);
 }

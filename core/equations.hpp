@@ -9,8 +9,9 @@
 
 namespace manyscale {
 
-// Machine code with the meaning of a tape and its outputs: out[k] from y, t and the constant slots.
-using CompiledFunction = void (*)(double t, const double* y, const double* slots, double* out);
+// Machine code with the meaning of a tape and its outputs: out from t, y and the constant slots; slots behind those
+// are for its own use.
+using CompiledFunction = void (*)(double t, const double* y, double* slots, double* out);
 
 // A tape with the slots that hold its results and the places where they go.
 struct Program {
@@ -54,8 +55,9 @@ class Equations : public Problem {
   const double* mass_values() const override { return data_->has_mass ? mass_.data() : nullptr; }
   int root_count() const override { return data_->root_count; }
   void roots(double t, const double* y, double* g) override;
-  // Machine code for the right-hand side and the Jacobian (nullptr: the tape).
-  void set_compiled(CompiledFunction rhs, CompiledFunction jacobian) {
+  // Machine code for the right-hand side and the Jacobian (nullptr: the tape), which needs so many slots.
+  void set_compiled(CompiledFunction rhs, CompiledFunction jacobian, int slots) {
+    if (slots > static_cast<int>(slots_.size())) slots_.resize(slots, 0.0);
     compiled_rhs_ = rhs;
     compiled_jacobian_ = jacobian;
   }

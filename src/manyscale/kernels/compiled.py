@@ -54,6 +54,24 @@ def equation_data(work: Assembly) -> tuple[_core.EquationData, Layout]:
     return data, layout
 
 
+def machine_code(work: Assembly, layout: Layout, data: _core.EquationData):
+    """The right-hand side and the Jacobian of an assembly as machine code (`jit.MachineCode`), and the slots it needs."""
+    from manyscale.kernels.emit import Emitter
+    from manyscale.kernels.jit import compile_module, pointer_type
+
+    graph, emitter = work.graph, Emitter(pointer_type())
+    jacobian, rows = sorted(work.jacobian, key=lambda e: e[::-1]), sorted(work.rhs)
+    jobs = {
+        "rhs": ([work.rhs[i] for i in rows], rows, layout.states),
+        "jacobian": ([work.jacobian[e] for e in jacobian], data.jacobian_place.tolist(), len(data.row)),
+    }
+    extra = 0
+    for name, (outputs, places, size) in jobs.items():
+        nodes = reachable(graph, outputs, graph.still.__getitem__)
+        extra = max(extra, emitter.add_function(name, graph, nodes, outputs, places, size, layout))
+    return compile_module(emitter.module(), tuple(jobs)), layout.slots + extra
+
+
 def _table(work: Assembly, layout: Layout) -> tuple:
     def ragged(lists):
         return int_array(np.concatenate([[0], np.cumsum([len(x) for x in lists])])), [v for x in lists for v in x]

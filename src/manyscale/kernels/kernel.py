@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import weakref
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -11,7 +13,7 @@ import numpy as np
 from manyscale import _core
 from manyscale.errors import InputError
 from manyscale.kernels.assemble import assemble
-from manyscale.kernels.compiled import equation_data
+from manyscale.kernels.compiled import equation_data, machine_code
 from manyscale.kernels.flatten import near
 from manyscale.kernels.formulas import FormulaBook
 from manyscale.kernels.initial import initial_values
@@ -21,6 +23,8 @@ from manyscale.kernels.system import System
 from manyscale.model.expr import Expr
 from manyscale.model.model import Model
 
+COMPILE_ON_USE = 3  # simulations of one model from which machine code is worth its making
+COMPILE_AT_ONCE = 800  # operations up to which it is made while the user waits
 _kernels: dict[int, tuple[weakref.ref, Kernel]] = {}
 
 
@@ -46,6 +50,8 @@ class Kernel:
         self.system: System = lower(model)
         self.model = model.replace()  # a copy, so that the caller's object (and its cache entry) can go
         self.size = self.system.size
+        self._code = None
+        self._uses = 0
 
     def __reduce__(self):
         return (Kernel, (self.model,))
@@ -62,7 +68,8 @@ class Kernel:
 
     @cached_property
     def _equations(self) -> _core.Equations:
-        self._data, self._layout = equation_data(assemble(self.system))
+        self._assembly = assemble(self.system)
+        self._data, self._layout = equation_data(self._assembly)
         return _core.Equations(self._data)
 
     @cached_property
@@ -71,9 +78,38 @@ class Kernel:
         _ = self._equations
         return self._data
 
+    def compile(self) -> None:
+        """Replace the tapes of the right-hand side and the Jacobian by machine code (10 ms and more, once).
+
+        Worth it before long or many simulations; `new_equations` sees to it by itself. Without llvmlite, and where
+        everything is in the mass-action table, the tapes stay.
+        """
+        equations = self._equations
+        if self._code is not None or not sum(self._data.operations[1:]):
+            return
+        try:
+            code, slots = machine_code(self._assembly, self._layout, self._data)
+        except ImportError:
+            return
+        equations.set_compiled(code.address["rhs"], code.address["jacobian"], slots)
+        self._code = code
+
+    def _count_use(self) -> None:
+        """Compile on the third use: at once when that is a matter of milliseconds, else in the background."""
+        self._uses += 1
+        if self._uses != COMPILE_ON_USE or os.environ.get("MANYSCALE_COMPILE") == "0":
+            return
+        if sum(self.data.operations) <= COMPILE_AT_ONCE:
+            self.compile()
+        else:
+            threading.Thread(target=self.compile, daemon=True).start()
+
     def new_equations(self) -> _core.Equations:
         """A fresh `_core.Equations` (a `Problem` for the solver) with its own workspace; set its parameters first."""
-        return self._equations.clone()
+        self._count_use()
+        equations = self._equations.clone()
+        equations.code = self._code  # machine code lives as long as what calls it
+        return equations
 
     @cached_property
     def _book(self) -> FormulaBook:

@@ -1,0 +1,176 @@
+"""LLVM assembly for functions over a `Graph`: straight code, one instruction per node."""
+
+from __future__ import annotations
+
+import struct
+
+from manyscale.kernels.graph import Graph
+
+ARITHMETIC = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
+INTRINSICS = {"sqrt": "sqrt", "abs": "fabs", "floor": "floor", "ceil": "ceil", "trunc": "trunc"}
+COMPARISONS = {"lt": "olt", "le": "ole", "eq": "oeq", "ne": "une"}
+CALLS = {  # functions of the core by name (function_addresses in core/tape.cpp), with their number of arguments
+    **dict.fromkeys(
+        ("exp", "log", "log10", "sin", "cos", "tan", "sinh", "cosh", "tanh", "asin", "acos", "atan", "asinh", "acosh",
+         "atanh", "factorial"), 1),
+    "pow": 2, "fmod": 2, "dpow": 3, "dpown": 3,
+}  # fmt: skip
+SYMBOL_PREFIX = "manyscale_"
+PIECE = 300  # nodes in one function
+
+
+def literal(value: float) -> str:
+    """A double in LLVM's exact notation."""
+    return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
+
+
+class Emitter:
+    """Text of one module; `pointer` is "ptr" or, for LLVM before 15, "double*"."""
+
+    def __init__(self, pointer: str):
+        self.pointer = pointer
+        self.functions: list[str] = []
+        self.declared: dict[str, str] = {}
+
+    def module(self) -> str:
+        return "\n".join([*self.declared.values(), *self.functions])
+
+    def add_function(self, name: str, graph: Graph, nodes, outputs, places, size: int, layout) -> int:
+        """`void name(double t, y, slots, out)`: out[places[k]] = outputs[k], other places up to `size` zero.
+
+        States are read from `y`; whatever has a permanent slot in `layout` (p, constants, what depends on p alone)
+        from `slots`. Long code is cut into several functions, because code generation takes more than linear time;
+        what they share lies in slots from `layout.slots` on. Returns how many such slots there are.
+        """
+        todo = [node for node in nodes if node not in layout.slot]
+        pieces = [todo[k : k + PIECE] for k in range(0, len(todo), PIECE)] or [[]]
+        written: dict[int, list[int]] = {}
+        for place, node in zip(places, outputs):
+            written.setdefault(node, []).append(place)
+        shared = _shared(graph, pieces, layout.slots)
+        names = [f"{name}_{k}" for k in range(len(pieces))] if len(pieces) > 1 else [name]
+        for piece, own_name in zip(pieces, names):
+            body = _Body(self, graph, layout, shared)
+            for node in piece:
+                body.compute(node)
+                if node in shared:
+                    body.store("s", shared[node], body.value(node))
+                for place in written.pop(node, ()):
+                    body.store("o", place, body.value(node))
+            if own_name == names[-1]:
+                for node, left in written.items():
+                    for place in left:
+                        body.store("o", place, body.value(node))
+                for place in sorted(set(range(size)) - set(places)):
+                    body.store("o", place, literal(0.0))
+            self._define(own_name, body.lines, "internal " if len(names) > 1 else "")
+        if len(names) > 1:
+            parameters = f"double %t, {self.pointer} %y, {self.pointer} %s, {self.pointer} %o"
+            self._define(name, [f"  call void @{own}({parameters})" for own in names], "")
+        return len(shared)
+
+    def _define(self, name: str, lines: list[str], linkage: str) -> None:
+        pointer = self.pointer
+        arguments = f"double %t, {pointer} %y, {pointer} %s, {pointer} noalias %o"
+        head = f"define {linkage}void @{name}({arguments}) nounwind noinline {{"
+        self.functions.append("\n".join([head, *lines, "  ret void", "}"]))
+
+    def declare(self, name: str, count: int) -> None:
+        if name not in self.declared:
+            arguments = ", ".join(["double"] * count)
+            self.declared[name] = f"declare double @{name}({arguments}) nounwind readnone"
+
+
+def _shared(graph: Graph, pieces: list[list[int]], first: int) -> dict[int, int]:
+    """Slot of every node that a later piece than its own uses."""
+    home = {node: k for k, piece in enumerate(pieces) for node in piece}
+    crossing: dict[int, int] = {}
+    for k, piece in enumerate(pieces) if len(pieces) > 1 else ():
+        for node in piece:
+            for a in graph.args[node]:
+                if home.get(a, k) != k and a not in crossing:
+                    crossing[a] = first + len(crossing)
+    return crossing
+
+
+class _Body:
+    """Instructions of one function."""
+
+    def __init__(self, emitter: Emitter, graph: Graph, layout, shared: dict[int, int]):
+        self.emitter, self.graph, self.layout, self.shared = emitter, graph, layout, shared
+        self.lines: list[str] = []
+        self.names: dict[int, str] = {}
+
+    def compute(self, node: int) -> None:
+        arguments = [self.value(a) for a in self.graph.args[node]]
+        self.names[node] = result = f"%v{node}"
+        self.lines.append(f"  {result} = " + self._operation(self.graph.ops[node], arguments, node))
+
+    def value(self, node: int) -> str:
+        """Name of a node's value, loaded when it is not computed here."""
+        name = self.names.get(node)
+        if name is None:
+            if self.graph.ops[node] == "const":
+                name = literal(self.graph.args[node][0])
+            else:
+                slot = self.layout.slot.get(node)
+                name = self._load(node, self.shared[node] if slot is None else slot)
+            self.names[node] = name
+        return name
+
+    def _load(self, node: int, slot: int) -> str:
+        states = self.layout.states
+        if slot == states:
+            return "%t"
+        base, pointer = ("%y" if slot < states else "%s"), self.emitter.pointer
+        self.lines.append(f"  %a{node} = getelementptr double, {pointer} {base}, i64 {slot}")
+        self.lines.append(f"  %v{node} = load double, {pointer} %a{node}")
+        return f"%v{node}"
+
+    def store(self, base: str, place: int, value: str) -> None:
+        pointer = self.emitter.pointer
+        self.lines.append(f"  %{base}{place} = getelementptr double, {pointer} %{base}, i64 {place}")
+        self.lines.append(f"  store double {value}, {pointer} %{base}{place}")
+
+    def _operation(self, op: str, x: list[str], node: int) -> str:
+        if op in ARITHMETIC:
+            flags = "" if op == "div" else "contract "
+            return f"{ARITHMETIC[op]} {flags}double {x[0]}, {x[1]}"
+        if op == "neg":
+            return f"fneg double {x[0]}"
+        if op in INTRINSICS:
+            name = f"llvm.{INTRINSICS[op]}.f64"
+            self.emitter.declared.setdefault(name, f"declare double @{name}(double)")
+            return f"call double @{name}(double {x[0]})"
+        if op in CALLS:
+            name = SYMBOL_PREFIX + op
+            self.emitter.declare(name, CALLS[op])
+            return f"call double @{name}({', '.join(f'double {a}' for a in x)})"
+        if op == "select":
+            self._truth(node, x[0], "c")
+            return f"select i1 %c{node}, double {x[1]}, double {x[2]}"
+        if op in COMPARISONS:
+            self.lines.append(f"  %c{node} = fcmp {COMPARISONS[op]} double {x[0]}, {x[1]}")
+        elif op in ("and", "or", "xor"):
+            self._truth(node, x[0], "l")
+            self._truth(node, x[1], "r")
+            self.lines.append(f"  %c{node} = {op} i1 %l{node}, %r{node}")
+        elif op == "not":
+            self.lines.append(f"  %c{node} = fcmp oeq double {x[0]}, {literal(0.0)}")
+        elif op in ("min", "max"):
+            order = "olt" if op == "min" else "ogt"
+            self.lines.append(f"  %l{node} = fcmp {order} double {x[0]}, {x[1]}")
+            self.lines.append(f"  %r{node} = fcmp uno double {x[0]}, {x[0]}")
+            self.lines.append(f"  %c{node} = or i1 %l{node}, %r{node}")
+            return f"select i1 %c{node}, double {x[0]}, double {x[1]}"
+        elif op == "sign":
+            self.lines.append(f"  %l{node} = fcmp olt double {x[0]}, {literal(0.0)}")
+            self.lines.append(f"  %n{node} = select i1 %l{node}, double {literal(-1.0)}, double {x[0]}")
+            self.lines.append(f"  %c{node} = fcmp ogt double {x[0]}, {literal(0.0)}")
+            return f"select i1 %c{node}, double {literal(1.0)}, double %n{node}"
+        else:
+            raise ValueError(f"no code for {op}")
+        return f"select i1 %c{node}, double {literal(1.0)}, double {literal(0.0)}"
+
+    def _truth(self, node: int, value: str, letter: str) -> None:
+        self.lines.append(f"  %{letter}{node} = fcmp une double {value}, {literal(0.0)}")
