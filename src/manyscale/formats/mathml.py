@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from xml.sax.saxutils import escape, quoteattr
 
+from manyscale.formats.xmltext import escape, quoted
 from manyscale.model.expr import (
     AVOGADRO,
     FUNCTIONS,
@@ -72,7 +72,7 @@ def _number(expr: Number) -> str:
             return _apply("minus", "<infinity/>")
     if value != value:
         return "<notanumber/>"
-    units = "" if expr.units is None else f" sbml:units={quoteattr(expr.units)}"
+    units = "" if expr.units is None else f" sbml:units={quoted(expr.units)}"
     if value == int(value) if abs(value) < 1e15 else False:
         if value == 0 and math.copysign(1.0, value) < 0:
             return f"<cn{units}> -0.0 </cn>"

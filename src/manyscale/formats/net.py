@@ -189,7 +189,8 @@ def _functions(net: _Net) -> None:
             net.fail(line, "a function must read 'name() formula'")
         if inside.strip():
             raise UnsupportedError(
-                "local function", f"{net.source}, line {line}: function '{name}' has arguments; generate the network anew"
+                "local function",
+                f"{net.source}, line {line}: function '{name}' has arguments; generate the network anew",
             )
         name = name.strip()
         formula = net.formula(line, body.strip().removeprefix("="))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import io
-import zlib
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -75,6 +72,10 @@ def _file_bytes(path: Path) -> bytes:
 
 
 def _gunzip(data: bytes, path: Path) -> bytes:
+    import gzip
+    import io
+    import zlib
+
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
             data = stream.read(MAX_BYTES + 1)

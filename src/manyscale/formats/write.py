@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from os import PathLike
 from pathlib import Path
 
@@ -25,6 +24,8 @@ def write(model: Model, path: str | PathLike, format: str | None = None) -> Path
         format = next((name for name, known in WRITTEN.items() if suffix in known), None)
         if format is None:
             raise InputError(f"{path}: the extension {suffix!r} names no format; use .xml or .ant, or give format=")
+    import gzip
+
     data = to_text(model, format).encode("utf-8")
     try:
         path.write_bytes(gzip.compress(data, mtime=0) if packed else data)

@@ -101,7 +101,9 @@ class MathReader:
         if nesting > self.deepest:
             self.deepest = nesting
             if nesting > MAX_NESTING:
-                raise InputError(f"{self.where()}: a formula is nested more than {MAX_NESTING} levels deep; simplify it")
+                raise InputError(
+                    f"{self.where()}: a formula is nested more than {MAX_NESTING} levels deep; simplify it"
+                )
 
     def data(self, text: str) -> None:
         self.text.append(text)

@@ -163,5 +163,3 @@ class Network:
             use_trigger_values=context.boolean(node, "useValuesFromTriggerTime", True),
             name=node.get("name", ""), meta=context.meta(node),
         ))  # fmt: skip
-
-

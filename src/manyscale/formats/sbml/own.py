@@ -9,8 +9,8 @@ from __future__ import annotations
 import dataclasses
 import re
 from pyexpat import ExpatError, ParserCreate
-from xml.sax.saxutils import quoteattr
 
+from manyscale.formats.xmltext import quoted
 from manyscale.model.model import Model
 from manyscale.model.parts import Meta
 
@@ -24,8 +24,8 @@ def add_own(model: Model) -> Meta | None:
     if model.level == "ode" and model.space is None:
         return model.meta
     meta = model.meta or Meta()
-    space = "" if model.space is None else f" space={quoteattr(model.space)}"
-    own = f'<manyscale:model xmlns:manyscale="urn:manyscale" level={quoteattr(model.level)}{space}/>'
+    space = "" if model.space is None else f" space={quoted(model.space)}"
+    own = f'<manyscale:model xmlns:manyscale="urn:manyscale" level={quoted(model.level)}{space}/>'
     inside = meta.annotation.removesuffix("</annotation>") or "<annotation>"
     return dataclasses.replace(meta, annotation=f"{inside}{own}</annotation>")
 

@@ -8,7 +8,41 @@ from manyscale.formats.sbml.tree import Node
 from manyscale.model.parts import Compartment, Parameter, Species, UnitDefinition, UnitPart
 
 BASE_UNITS = frozenset(
-    ["ampere", "avogadro", "becquerel", "candela", "coulomb", "dimensionless", "farad", "gram", "gray", "henry", "hertz", "item", "joule", "katal", "kelvin", "kilogram", "litre", "lumen", "lux", "metre", "mole", "newton", "ohm", "pascal", "radian", "second", "siemens", "sievert", "steradian", "tesla", "volt", "watt", "weber"]
+    [
+        "ampere",
+        "avogadro",
+        "becquerel",
+        "candela",
+        "coulomb",
+        "dimensionless",
+        "farad",
+        "gram",
+        "gray",
+        "henry",
+        "hertz",
+        "item",
+        "joule",
+        "katal",
+        "kelvin",
+        "kilogram",
+        "litre",
+        "lumen",
+        "lux",
+        "metre",
+        "mole",
+        "newton",
+        "ohm",
+        "pascal",
+        "radian",
+        "second",
+        "siemens",
+        "sievert",
+        "steradian",
+        "tesla",
+        "volt",
+        "watt",
+        "weber",
+    ]
 )
 SPELLINGS = {"liter": "litre", "meter": "metre"}
 BUILT_IN = {  # units that SBML level 2 predefines and level 3 does not
@@ -107,7 +141,9 @@ def species(context: Context, units: Units, node: Node) -> Species:
     if "charge" in attributes:
         context.remark("the charge of species, which has no meaning in the equations, was left out")
     if "spatialSizeUnits" in attributes:
-        context.remark("spatialSizeUnits of species was left out; concentrations are per unit of the compartment's size")
+        context.remark(
+            "spatialSizeUnits of species was left out; concentrations are per unit of the compartment's size"
+        )
     return Species(
         id=context.identifier(node), compartment=context.identifier(node, "compartment"), initial=initial,
         initial_kind=kind, substance_units=units.name(attributes.get("substanceUnits")),
@@ -125,5 +161,3 @@ def parameter(context: Context, units: Units, node: Node) -> Parameter:
         constant=node.tag == "localParameter" or context.boolean(node, "constant", True),
         name=node.get("name", ""), meta=context.meta(node),
     )  # fmt: skip
-
-

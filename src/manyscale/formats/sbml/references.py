@@ -8,7 +8,6 @@ from manyscale.formats.sbml.attributes import Context
 from manyscale.formats.sbml.network import Network
 from manyscale.formats.sbml.quantities import BASE_UNITS
 from manyscale.formats.sbml.tree import Node
-from manyscale.model.expr import CONSTANTS
 from manyscale.model.model import Model
 
 _LISTS = ("listOfFunctionDefinitions", "listOfCompartments", "listOfSpecies", "listOfParameters", "listOfReactions",
@@ -24,13 +23,13 @@ def check_references(context: Context, node: Node, model: Model, network: Networ
                 lines[part.id] = None
     _places(context, model, lines)
     functions = {function.id for function in model.functions}
-    known = lines.keys()
+    known = functions.union(lines)
     for place, formula, local in network.formulas:
-        unknown = formula.names - known - local - functions
+        if formula.names <= known:
+            continue
+        unknown = formula.names - known - local
         if unknown:
             name = min(unknown)
-            if name in CONSTANTS:
-                continue
             hint = _near(name, [*known, *local])
             context.fail(formula, f"{place} uses '{name}', which the model does not define{hint}")
 
@@ -64,7 +63,9 @@ def _places(context: Context, model: Model, lines: dict) -> None:
     for part in model.species:
         if part.compartment not in compartments:
             hint = _near(part.compartment, compartments)
-            context.fail(lines[part.id], f"species '{part.id}' is in '{part.compartment}', which is no compartment{hint}")
+            context.fail(
+                lines[part.id], f"species '{part.id}' is in '{part.compartment}', which is no compartment{hint}"
+            )
     for reaction in model.reactions:
         names = [*(p.species for p in reaction.reactants), *(p.species for p in reaction.products), *reaction.modifiers]
         for name in names:

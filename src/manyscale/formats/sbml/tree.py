@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 from pyexpat import ExpatError, ParserCreate
-from xml.sax.saxutils import quoteattr
 
 from manyscale.errors import InputError
 from manyscale.formats.sbml.mathml import MATHML, Formula, MathReader
+from manyscale.formats.xmltext import quoted
 
 MAX_LEVELS = 200  # nesting of SBML elements outside formulas, notes and annotations
 _TAG = r"""<[^>"']*(?:"[^"]*"[^>"']*|'[^']*'[^>"']*)*>"""
@@ -217,7 +217,7 @@ class _Builder:
             declared = set(_DECLARED.findall(match.group()))
             wanted = sorted(set(_PREFIX.findall(piece)) - declared)
             extra = "".join(
-                f" xmlns:{prefix}={quoteattr(self.scope[prefix][-1])}" for prefix in wanted if self.scope.get(prefix)
+                f" xmlns:{prefix}={quoted(self.scope[prefix][-1])}" for prefix in wanted if self.scope.get(prefix)
             )
             if extra:
                 name = _NAME.match(piece).end()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from xml.sax.saxutils import quoteattr
 
 from manyscale.formats.mathml import ONLY_VERSION_2, function_mathml, mathml
 from manyscale.formats.sbml.own import add_own, allowed_in_level_3
+from manyscale.formats.xmltext import quoted
 from manyscale.model.expr import Call, Expr, Logic, RateOf, walk
 from manyscale.model.model import Model
 from manyscale.model.parts import Event, Meta, Parameter, Participant, Reaction, Rule, Species, UnitDefinition
@@ -47,7 +47,7 @@ def _attributes(**values) -> str:
             text = number(float(value))
         else:
             text = value
-        parts.append(f" {name}={quoteattr(text, {chr(10): '&#10;', chr(9): '&#9;', chr(13): '&#13;'})}")
+        parts.append(f" {name}={quoted(text)}")
     return "".join(parts)
 
 
@@ -79,23 +79,54 @@ class _Writer:
         self.out.append(f"  <model{self.meta_attributes(meta)}{names}>")
         if meta is not None:
             self.out.extend(f"    {text}" for text in (meta.notes, allowed_in_level_3(meta.annotation)) if text)
-        self.group("listOfFunctionDefinitions", [
-            self.element("functionDefinition", part.meta, _attributes(id=part.id, name=part.name),
-                         function_mathml(part.arguments, part.body, self.core)) for part in model.functions])
+        self.group(
+            "listOfFunctionDefinitions",
+            [
+                self.element(
+                    "functionDefinition",
+                    part.meta,
+                    _attributes(id=part.id, name=part.name),
+                    function_mathml(part.arguments, part.body, self.core),
+                )
+                for part in model.functions
+            ],
+        )
         self.group("listOfUnitDefinitions", [self.unit_definition(part) for part in model.units])
-        self.group("listOfCompartments", [
-            self.element("compartment", part.meta, _attributes(
-                id=part.id, name=part.name, spatialDimensions=part.dimensions, size=part.size, units=part.units,
-                constant=part.constant)) for part in model.compartments])
+        self.group(
+            "listOfCompartments",
+            [
+                self.element(
+                    "compartment",
+                    part.meta,
+                    _attributes(
+                        id=part.id,
+                        name=part.name,
+                        spatialDimensions=part.dimensions,
+                        size=part.size,
+                        units=part.units,
+                        constant=part.constant,
+                    ),
+                )
+                for part in model.compartments
+            ],
+        )
         self.group("listOfSpecies", [self.species(part) for part in model.species])
         self.group("listOfParameters", [self.parameter(part) for part in model.parameters])
-        self.group("listOfInitialAssignments", [
-            self.element("initialAssignment", part.meta, _attributes(symbol=part.symbol), self.math(part.formula))
-            for part in model.initial_assignments])
+        self.group(
+            "listOfInitialAssignments",
+            [
+                self.element("initialAssignment", part.meta, _attributes(symbol=part.symbol), self.math(part.formula))
+                for part in model.initial_assignments
+            ],
+        )
         self.group("listOfRules", [self.rule(part) for part in (*model.rules, *self.extra_rules)])
-        self.group("listOfConstraints", [
-            self.element("constraint", part.meta, "", self.math(part.condition) + part.message)
-            for part in model.constraints])
+        self.group(
+            "listOfConstraints",
+            [
+                self.element("constraint", part.meta, "", self.math(part.condition) + part.message)
+                for part in model.constraints
+            ],
+        )
         self.group("listOfReactions", reactions)
         self.group("listOfEvents", [self.event(part) for part in model.events])
         self.out.append("  </model>\n</sbml>\n")
