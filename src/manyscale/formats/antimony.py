@@ -34,7 +34,8 @@ def read_antimony(source: Source) -> Model:
     text = source.data.decode("utf-8")
     _check(source, text)
     sbml = _translate(text, "antimony", source.name, source.path.resolve().parent if source.path else None)
-    return read_sbml(Source(sbml.encode("utf-8"), source.name))
+    model = read_sbml(Source(sbml.encode("utf-8"), source.name))
+    return model.replace(id="model") if model.id == "__main" and "model" not in model.by_id else model
 
 
 def write_antimony(model: Model) -> str:

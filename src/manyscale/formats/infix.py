@@ -29,6 +29,7 @@ REFUSED = {
     "tfun": "a tabulated function", "TFUN": "a tabulated function", "mratio": "a ratio of Kummer functions",
     "log": "a logarithm whose base is not said (use ln or log10)",
 }  # fmt: skip
+_TABLE = re.compile(r"\b(tfun|TFUN)\s*\(")  # its file name is no formula
 _BINARY = {  # sign -> binding strength
     "||": 1, "&&": 2, "==": 3, "!=": 3, "~=": 3, "<>": 3, "<": 4, "<=": 4, ">": 4, ">=": 4,
     "+": 5, "-": 5, "*": 6, "/": 6, "^": 8,
@@ -58,6 +59,10 @@ class _Parser:
 
     def _tokens(self, text: str) -> list[tuple[str, str]]:
         tokens, position, text = [], 0, text.rstrip()
+        table = _TABLE.search(text)
+        if table:
+            name = table.group(1)
+            raise UnsupportedError(name, f"{self.place}: '{name}', {REFUSED[name]}, is not supported")
         while position < len(text):
             match = _TOKEN.match(text, position)
             if match is None:

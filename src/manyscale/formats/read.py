@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from os import PathLike
 
-from manyscale.errors import InputError
+from manyscale.errors import InputError, ManyscaleError
 from manyscale.formats.text import Source, load
 from manyscale.model.model import Model
 
@@ -20,7 +20,14 @@ def read(source: str | PathLike) -> Model:
     `source`: a `str` with a newline, `<`, `;` or `->` is model text; anything else is a path (gzip allowed).
     Raises InputError for what cannot be read and UnsupportedError for valid elements that are not supported.
     """
-    loaded = load(source)
+    try:
+        return _read(load(source))
+    except ManyscaleError as error:
+        error.args = (" ".join(str(error).split())[:1000],)  # one line, whatever the text it quotes
+        raise
+
+
+def _read(loaded: Source) -> Model:
     kind = detect(loaded)
     if kind == "sbml":
         from manyscale.formats.sbml.read import read_sbml

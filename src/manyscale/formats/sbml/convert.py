@@ -10,6 +10,8 @@ from manyscale.formats.text import MAX_BYTES, Source
 
 MAX_CONVERTED = 32 * 2**20  # bytes; libSBML needs some hundred times its input in memory
 
+MAX_INSTANCES = 20_000  # submodels
+
 
 def _libsbml():
     import libsbml
@@ -67,6 +69,7 @@ def flatten(source: Source) -> bytes:
     """
     libsbml = _libsbml()
     document = _document(source)
+    _check_instances(document, source.name)
     _check_external(document, source, source.path.resolve().parent if source.path else None, set())
     if source.path is not None:
         document.setLocationURI(f"file:{source.path.resolve()}")
@@ -82,6 +85,33 @@ def flatten(source: Source) -> bytes:
         problem = first_error(document) or ": its submodels cannot be put together; check package 'comp' in it"
         raise InputError(f"{source.name}{problem}")
     return libsbml.writeSBMLToString(document).encode("utf-8")
+
+
+def _check_instances(document, name: str) -> None:
+    """Refuse models whose number of submodels, which can grow exponentially with nesting, is too large to flatten."""
+    models = {"": document.getModel()}
+    plugin = document.getPlugin("comp")
+    for i in range(plugin.getNumModelDefinitions() if plugin is not None else 0):
+        definition = plugin.getModelDefinition(i)
+        models[definition.getId()] = definition
+    inside: dict[str, list[str]] = {}
+    for id, model in models.items():
+        part = model.getPlugin("comp") if model is not None else None
+        count = part.getNumSubmodels() if part is not None else 0
+        inside[id] = [part.getSubmodel(i).getModelRef() for i in range(count)]
+    if models[""] is not None:
+        inside.setdefault(models[""].getId(), inside[""])
+    sizes: dict[str, int] = {}
+    waiting = list(inside)
+    while waiting:
+        ready = [id for id in waiting if all(ref in sizes or ref not in inside for ref in inside[id])]
+        if not ready:
+            raise InputError(f"{name}: the submodel definition '{max(waiting)}' contains itself; break the circle")
+        for id in ready:
+            sizes[id] = 1 + sum(sizes.get(ref, 1) for ref in inside[id])
+        waiting = [id for id in waiting if id not in sizes]
+    if max(sizes.values()) > MAX_INSTANCES:
+        raise InputError(f"{name} unfolds to more than {MAX_INSTANCES:,} submodels; use fewer levels")
 
 
 def _check_external(document, source: Source, folder: Path | None, seen: set[Path]) -> None:
@@ -106,6 +136,7 @@ def _check_external(document, source: Source, folder: Path | None, seen: set[Pat
         data = path.read_bytes()
         parse(data, str(path))
         inner = _libsbml().readSBMLFromString(data.decode("utf-8", "replace"))
+        _check_instances(inner, str(path))
         _check_external(inner, Source(data, str(path), path), folder, seen)
 
 

@@ -30,10 +30,10 @@ OPERATORS = {
 class Formula:
     """A finished formula: `body`, the arguments if it is a function, the names it uses, the line it starts on."""
 
-    __slots__ = ("arguments", "body", "line", "names")
+    __slots__ = ("arguments", "body", "calls", "line", "names")
 
-    def __init__(self, body, arguments, names, line):
-        self.body, self.arguments, self.names, self.line = body, arguments, names, line
+    def __init__(self, body, arguments, names, calls, line):
+        self.body, self.arguments, self.names, self.calls, self.line = body, arguments, names, calls, line
 
 
 class Lambda:
@@ -54,6 +54,7 @@ class MathReader:
         self.stack: list = []
         self.text: list[str] = []
         self.names: set[str] = set()
+        self.calls: set[tuple[str, int]] = set()  # functions of the model, with the number of arguments
         self.shared: dict[str, e.Symbol] = {}
         self.ignoring = 0
         self.deepest = 0
@@ -61,7 +62,7 @@ class MathReader:
     def begin(self) -> None:
         """Start a formula (at its `math` element)."""
         self.stack = [("math", None, [])]
-        self.names = set()
+        self.names, self.calls = set(), set()
         self.deepest = 0
         self.ignoring = 0
 
@@ -81,7 +82,7 @@ class MathReader:
             raise InputError(f"{self.where()}: the formula is not an expression; check its MathML")
         if self.deepest > MAX_DEPTH and e.depth(body) > MAX_DEPTH:
             raise InputError(f"{self.where()}: the formula is nested more than {MAX_DEPTH} levels deep; simplify it")
-        return Formula(body, arguments, self.names, line)
+        return Formula(body, arguments, self.names, self.calls, line)
 
     def start(self, tag: str, attributes: dict) -> None:
         if self.ignoring:
@@ -235,7 +236,8 @@ class MathReader:
             return self._operation(head, arguments)
         if type(head) is e.Symbol:
             self._operands(arguments, head.name, 0, None)
-            return e.Call(head.name, tuple(arguments))
+            self.calls.add((head.name, len(arguments)))
+            return e.Call(called(head.name), tuple(arguments))
         if type(head) is tuple and head[0] == "csymbol":
             if head[1] == "delay":
                 self._operands(arguments, "delay", 2)
@@ -284,6 +286,11 @@ class MathReader:
         if not arguments:
             return e.Bool(head == "and")
         return e.Logic(head, tuple(arguments))
+
+
+def called(function: str) -> str:
+    """The name here of a function defined by a model: its id, with an underscore if it has an elementary name."""
+    return f"{function}_" if function in e.FUNCTIONS else function
 
 
 def parse_float(text: str) -> float:

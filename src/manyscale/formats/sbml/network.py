@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from manyscale.formats.sbml.attributes import Context
-from manyscale.formats.sbml.mathml import Formula
+from manyscale.formats.sbml.mathml import Formula, called
 from manyscale.formats.sbml.quantities import Units, parameter
 from manyscale.formats.sbml.tree import Node
 from manyscale.model.expr import Expr, Number
@@ -32,7 +32,7 @@ class Network:
         self.events: list[Event] = []
         self.constraints: list[Constraint] = []
         self.functions: list[Function] = []
-        self.lines: dict[str, Node] = {}
+        self.signatures: dict[str, int] = {}  # number of arguments of each function
 
     def formula(self, node: Node | None, place: str, local: frozenset[str] = frozenset()) -> Expr | None:
         """The formula of an element, or None with a remark where it is missing."""
@@ -49,16 +49,26 @@ class Network:
         self.formulas.append((place, formula, local))
         return formula.body
 
-    def function(self, node: Node) -> None:
-        id = self.context.identifier(node)
-        formula = node.formula
-        if formula is None:
-            self.context.remark(f"function '{id}' has no formula and was left out")
-            return
-        self.formulas.append((f"function '{id}'", formula, frozenset(formula.arguments)))
-        self.functions.append(
-            Function(id, formula.arguments, formula.body, node.get("name", ""), self.context.meta(node))
-        )
+    def all_functions(self, nodes: list[Node]) -> None:
+        """Function definitions; one that has the name of an elementary function gets an underscore after it."""
+        ids = {node.get("id") for node in nodes}
+        for node in nodes:
+            id = self.context.identifier(node)
+            formula = node.formula
+            if formula is None:
+                self.context.remark(f"function '{id}' has no formula and was left out")
+                continue
+            if len(set(formula.arguments)) < len(formula.arguments):
+                self.context.fail(node, f"function '{id}' has two arguments of the same name; rename one")
+            self.formulas.append((f"function '{id}'", formula, frozenset(formula.arguments)))
+            self.signatures[id] = len(formula.arguments)
+            name = called(id)
+            if name != id:
+                if name in ids:
+                    self.context.fail(node, f"the function '{id}' has the name of an elementary one; rename it")
+                self.context.remark(f"the function '{id}' of the model is called '{name}' here; '{id}' is elementary")
+            body, meta = formula.body, self.context.meta(node)
+            self.functions.append(Function(name, formula.arguments, body, node.get("name", ""), meta))
 
     def rule(self, node: Node) -> None:
         kind = RULES.get(node.tag)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from manyscale.errors import UnsupportedError
 from manyscale.formats.sbml.attributes import Context
 from manyscale.formats.sbml.tree import Node
@@ -102,12 +104,16 @@ def _unit_definition(context: Context, node: Node) -> UnitDefinition:
             raise UnsupportedError("Celsius", f"{context.source}, line {unit.line}: a unit with an offset; use kelvin")
         if kind not in BASE_UNITS:
             context.fail(unit, f"{kind[:60]!r} in unit definition '{id}' is not a base unit of SBML")
-        scale = context.number(unit, "scale", 0.0)
-        parts.append(UnitPart(
-            kind, context.number(unit, "exponent", 1.0), int(scale) if abs(scale) < 1000 else 0,
-            context.number(unit, "multiplier", 1.0),
-        ))  # fmt: skip
+        parts.append(_unit_part(context, unit, kind))
     return UnitDefinition(id, tuple(parts), node.get("name", ""), context.meta(node))
+
+
+def _unit_part(context: Context, node: Node, kind: str) -> UnitPart:
+    exponent, scale = context.number(node, "exponent", 1.0), context.number(node, "scale", 0.0)
+    multiplier = context.number(node, "multiplier", 1.0)
+    if not (math.isfinite(exponent) and math.isfinite(multiplier) and abs(scale) < 1000 and scale == int(scale)):
+        context.fail(node, f"the unit {kind!r} needs a finite exponent and multiplier and a whole scale")
+    return UnitPart(kind, exponent, int(scale), multiplier)
 
 
 def compartment(context: Context, units: Units, node: Node) -> Compartment:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
-from manyscale.errors import InputError
+from manyscale.errors import InputError, UnsupportedError
 from manyscale.formats.sbml.attributes import Context
 from manyscale.formats.sbml.network import Network
 from manyscale.formats.sbml.own import take_own
@@ -15,15 +13,21 @@ from manyscale.formats.sbml.tree import Document, Node, parse
 from manyscale.model.model import Model
 
 MAX_SPECIES = 200_000
-_LEVEL = re.compile(r"level(\d)(?:/version(\d))?")
+KNOWN = {1: (1, 2), 2: (1, 2, 3, 4, 5), 3: (1, 2)}  # versions of each level
 
 
 def level_and_version(root: Node, source: str) -> tuple[int, int]:
     """SBML level and version of a document."""
     try:
-        return int(root.get("level", "")), int(root.get("version", ""))
+        level, version = int(root.get("level", "")), int(root.get("version", ""))
     except ValueError:
         raise InputError(f"{source}, line {root.line}: the 'sbml' element must say its level and version") from None
+    if level not in KNOWN or version not in KNOWN[level]:
+        raise UnsupportedError(
+            f"level {level} version {version}",
+            f"{source}, line {root.line}: SBML level {level} version {version} is not known; levels 1 to 3 are read",
+        )
+    return level, version
 
 
 def check_size(data: bytes, source: str) -> None:
@@ -45,14 +49,15 @@ def build(document: Document, source: str) -> Model:
     node = document.root.child("model")
     if node is None:
         context.fail(document.root, "the document holds no model")
+    if sum(child.tag == "model" for child in document.root.children) > 1:
+        context.fail(document.root, "the document holds more than one model; keep one")
     check_packages(context, document)
     units = Units(context, node)
     network = Network(context, units)
     compartments = tuple(compartment(context, units, item) for item in node.list("listOfCompartments"))
     pools = tuple(species(context, units, item) for item in node.list("listOfSpecies"))
     parameters = tuple(parameter(context, units, item) for item in node.list("listOfParameters"))
-    for item in node.list("listOfFunctionDefinitions"):
-        network.function(item)
+    network.all_functions(node.list("listOfFunctionDefinitions"))
     for item in node.list("listOfReactions"):
         network.reaction(item)
     for item in node.list("listOfInitialAssignments"):
@@ -72,7 +77,7 @@ def build(document: Document, source: str) -> Model:
     if level < 3 and not needs_area and "area" not in units.defined:
         names["area_units"], units.added_area = None, False
     model = Model(
-        id=context.reference(node, "id") or "model",
+        id=context.reference(node, "id") or ("model" if "model" not in taken else "model_without_id"),
         compartments=compartments, species=pools, parameters=parameters, reactions=tuple(network.reactions),
         initial_assignments=tuple(network.assignments), rules=tuple(network.rules), events=tuple(network.events),
         functions=tuple(network.functions), constraints=tuple(network.constraints), units=units.all(),

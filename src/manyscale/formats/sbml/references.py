@@ -22,16 +22,35 @@ def check_references(context: Context, node: Node, model: Model, network: Networ
             if part.id is not None and part.id not in lines:
                 lines[part.id] = None
     _places(context, model, lines)
-    functions = {function.id for function in model.functions}
-    known = functions.union(lines)
+    known, functions = set(lines), network.signatures
     for place, formula, local in network.formulas:
-        if formula.names <= known:
-            continue
-        unknown = formula.names - known - local
-        if unknown:
-            name = min(unknown)
-            hint = _near(name, [*known, *local])
-            context.fail(formula, f"{place} uses '{name}', which the model does not define{hint}")
+        if not formula.names <= known:
+            unknown = formula.names - known - local
+            if unknown:
+                name = min(unknown)
+                hint = _near(name, [*known, *local])
+                context.fail(formula, f"{place} uses '{name}', which the model does not define{hint}")
+        for name, count in formula.calls:
+            if name not in functions:
+                context.fail(formula, f"{place} calls '{name}', which is no function of the model")
+            if functions[name] != count:
+                context.fail(formula, f"{place} calls '{name}' with {count} argument(s), but it has {functions[name]}")
+    _acyclic(context, network)
+
+
+def _acyclic(context: Context, network: Network) -> None:
+    """No function may call itself, directly or through others."""
+    calls = {
+        place: {f"function '{name}'" for name, _ in formula.calls}
+        for place, formula, _ in network.formulas
+        if place.startswith("function ")
+    }
+    while calls:
+        ready = [name for name, needed in calls.items() if not needed & calls.keys()]
+        if not ready:
+            context.fail(None, f"{min(calls)} calls itself; write it without recursion")
+        for name in ready:
+            del calls[name]
 
 
 def _ids(context: Context, node: Node) -> dict[str, Node | None]:
@@ -83,11 +102,33 @@ def _places(context: Context, model: Model, lines: dict) -> None:
         twice = next(name for name in ruled if ruled.count(name) > 1)
         context.fail(None, f"'{twice}' has more than one rule; keep one")
     _units(context, model)
+    _factors(context, model)
+
+
+def _factors(context: Context, model: Model) -> None:
+    """Conversion factors are constant parameters; reactions take place in compartments."""
+    parameters = {part.id: part for part in model.parameters}
+    for factor, who in [(model.conversion_factor, "the model")] + [
+        (part.conversion_factor, f"species '{part.id}'") for part in model.species
+    ]:
+        if factor is not None and (factor not in parameters or not parameters[factor].constant):
+            context.fail(None, f"the conversion factor '{factor}' of {who} must be a constant parameter")
 
 
 def _units(context: Context, model: Model) -> None:
     known = {unit.id for unit in model.units} | BASE_UNITS
     used = [(part.units, part.id) for part in (*model.compartments, *model.parameters)]
+    used += [
+        (unit, "the model")
+        for unit in (
+            model.time_units,
+            model.substance_units,
+            model.extent_units,
+            model.volume_units,
+            model.area_units,
+            model.length_units,
+        )
+    ]
     used += [(part.substance_units, part.id) for part in model.species]
     used += [(part.units, part.id) for reaction in model.reactions for part in reaction.local]
     for unit, id in used:
