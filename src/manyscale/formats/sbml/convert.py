@@ -6,11 +6,14 @@ import re
 from pathlib import Path
 
 from manyscale.errors import InputError
+from manyscale.formats.sbml.tree import Node, parse
 from manyscale.formats.text import MAX_BYTES, Source
 
 MAX_CONVERTED = 32 * 2**20  # bytes; libSBML needs some hundred times its input in memory
 
 MAX_INSTANCES = 20_000  # submodels
+MAX_NESTED = 100  # levels of submodels
+MAX_FORMULA = 5000  # characters of a formula of level 1
 
 
 def _libsbml():
@@ -36,6 +39,8 @@ def first_error(document) -> str:
     for i in range(document.getNumErrors()):
         error = document.getError(i)
         if error.getSeverity() >= libsbml.LIBSBML_SEV_ERROR:
+            if error.getMessage().startswith("Errors arose during"):
+                continue  # an announcement of those that follow
             line = error.getLine()
             place = f", line {line}" if 0 < line < 2**31 else ""
             return f"{place}: {condensed(error.getMessage())}"
@@ -49,9 +54,21 @@ def condensed(message: str, limit: int = 300) -> str:
     return message if len(message) <= limit else message[: limit - 3] + "..."
 
 
-def from_level_1(source: Source) -> bytes:
-    """Level 3 text of a level 1 document."""
+def from_level_1(source: Source, root: Node) -> bytes:
+    """Level 2 text of a level 1 document, with the level's defaults (such as volumes of 1) written out."""
     libsbml = _libsbml()
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        waiting.extend(node.children)
+        formula = node.get("formula")
+        if formula is None:
+            continue
+        place = f"{source.name}, line {node.line}"
+        if len(formula) > MAX_FORMULA:
+            raise InputError(f"{place}: a formula is longer than {MAX_FORMULA:,} characters; split it")
+        if libsbml.parseFormula(formula) is None:
+            raise InputError(f"{place}: {formula[:60]!r} is not a formula of SBML level 1; correct it")
     document = _document(source)
     properties = libsbml.ConversionProperties(libsbml.SBMLNamespaces(2, 4))
     properties.addOption("strict", False)
@@ -103,21 +120,23 @@ def _check_instances(document, name: str) -> None:
         inside.setdefault(models[""].getId(), inside[""])
     sizes: dict[str, int] = {}
     waiting = list(inside)
+    levels = 0
     while waiting:
+        levels += 1
         ready = [id for id in waiting if all(ref in sizes or ref not in inside for ref in inside[id])]
         if not ready:
             raise InputError(f"{name}: the submodel definition '{max(waiting)}' contains itself; break the circle")
         for id in ready:
             sizes[id] = 1 + sum(sizes.get(ref, 1) for ref in inside[id])
         waiting = [id for id in waiting if id not in sizes]
+    if levels > MAX_NESTED:
+        raise InputError(f"{name} has submodels nested more than {MAX_NESTED} levels deep; use fewer levels")
     if max(sizes.values()) > MAX_INSTANCES:
         raise InputError(f"{name} unfolds to more than {MAX_INSTANCES:,} submodels; use fewer levels")
 
 
 def _check_external(document, source: Source, folder: Path | None, seen: set[Path]) -> None:
     """Every external file that flattening will open must be an ordinary SBML file beside the model."""
-    from manyscale.formats.sbml.tree import parse
-
     plugin = document.getPlugin("comp")
     for i in range(plugin.getNumExternalModelDefinitions() if plugin is not None else 0):
         name = plugin.getExternalModelDefinition(i).getSource()

@@ -20,6 +20,6 @@ def read_sbml(source: Source) -> Model:
     if level == 1 or used(document).get("comp"):
         from manyscale.formats.sbml.convert import flatten, from_level_1
 
-        text = from_level_1(source) if level == 1 else flatten(source)
+        text = from_level_1(source, document.root) if level == 1 else flatten(source)
         document = parse(text, source.name)
     return build(document, source.name)
