@@ -17,9 +17,12 @@ def settle_algebraic(work) -> None:
     rules = work.algebraic
     if not rules:
         return
-    free = _free_variables(work)
-    touched = [_reach(rule, work) & free for rule in rules]
-    match = _match(touched)
+    everything = _free_variables(work)
+    for free in (everything - work.event_targets, everything):  # what events assign is not free, if that can be
+        touched = [_reach(rule, work) & free for rule in rules]
+        match = _match(touched)
+        if len(match) == len(rules):
+            break
     if len(match) < len(rules):
         missing = next(i for i in range(len(rules)) if i not in match.values())
         names = ", ".join(sorted(touched[missing])) or "none"

@@ -131,8 +131,7 @@ def _right_sides(work: Assembly) -> None:
     names = [name for name in system.schedule if name in graph.bound]
     nodes = [graph.bound[name] for name in names]
     products = [
-        (i, graph.mul(graph.of(e), graph.bound[system.rates[j][0]]))
-        for i, j, e in system.variable_stoichiometry
+        (i, graph.mul(graph.of(e), graph.bound[system.rates[j][0]])) for i, j, e in system.variable_stoichiometry
     ]
     direct = [(i, graph.of(e)) for i, e in (*system.rate_rules, *system.algebraic)]
     everything = [*nodes, *(n for _, n in products), *(n for _, n in direct)]

@@ -10,6 +10,7 @@ from manyscale.model.expr import (
     AVOGADRO,
     CONSTANTS,
     FUNCTIONS,
+    ZERO,
     Call,
     Delay,
     Expr,
@@ -55,6 +56,8 @@ class Flattener:
         if kind is Call and expr.function not in FUNCTIONS:
             return self._apply(expr.function, new, where)
         if kind is Delay:
+            if new[1] == ZERO:
+                return new[0]
             return Symbol(self.delays.setdefault((new[0], new[1]), f"delay({len(self.delays)})"))
         if all(a is b for a, b in zip(new, parts)):
             return expr
@@ -107,9 +110,7 @@ class Flattener:
             symbol = f"rateOf({name}({a}))"
             if symbol in self.rate_of:
                 if type(value) is not Symbol:
-                    raise InputError(
-                        f"{where}: function {name} takes the rateOf its argument {a}; give it an id"
-                    )
+                    raise InputError(f"{where}: function {name} takes the rateOf its argument {a}; give it an id")
                 found[symbol] = self._rate_of(value.name, where)
         return found
 

@@ -90,7 +90,7 @@ class Graph:
         if op in COMMUTATIVE and args[0] > args[1]:
             args = (args[1], args[0])
         still = self.still
-        return self._new(op, args, all([still[a] for a in args]))
+        return self._new(op, args, all([still[a] for a in args]))  # noqa: C419 (a list is faster)
 
     def value(self, node: int) -> float | None:
         return self.args[node][0] if self.ops[node] == "const" else None

@@ -48,9 +48,7 @@ class StartValues(dict):
             known = [*self.model.by_id, *self.local]
             raise InputError(f"values: the model has no {name!r}{near(name, known)}")
         if name in self.system.static_stoichiometry:
-            raise InputError(
-                f"values: {name} is a constant stoichiometry, part of the network; change it in the model"
-            )
+            raise InputError(f"values: {name} is a constant stoichiometry, part of the network; change it in the model")
         part = self.local.get(name) or self.model[name]
         amount = f"{name}.amount"
         kept = amount in self.system.state_index or amount in self.system.parameter_index

@@ -26,9 +26,7 @@ from manyscale.model.expr import (
 )
 
 _factorial = np.vectorize(
-    lambda x: (
-        math.nan if x < 0 or x != math.floor(x) else (math.inf if x > 170 else float(math.factorial(int(x))))
-    ),
+    lambda x: math.nan if x < 0 or x != math.floor(x) else (math.inf if x > 170 else float(math.factorial(int(x)))),
     otypes=[float],
 )
 

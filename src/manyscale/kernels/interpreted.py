@@ -84,9 +84,7 @@ class InterpretedEquations:
 
             def accumulate(i, weight, slope, rate):
                 value, gradient = sums[i]
-                term = np.where(rate[1] == 0, 0.0, weight * rate[1]) + np.where(
-                    slope == 0, 0.0, slope * rate[0]
-                )
+                term = np.where(rate[1] == 0, 0.0, weight * rate[1]) + np.where(slope == 0, 0.0, slope * rate[0])
                 sums[i] = value + weight * rate[0], gradient + term
 
             for i, j, x in self.balance:
@@ -113,4 +111,4 @@ class InterpretedEquations:
     def rate_jacobian(self, t, y, p, by: str = "y") -> np.ndarray:
         with np.errstate(all="ignore"):
             values, time = self._slopes(t, y, p, by)
-        return np.array([values[name][1] for name, _ in self.system.rates]).reshape(-1, time.size)
+        return np.array([values[name][1] for name, _ in self.system.rates]).reshape(len(self.system.rates), time.size)

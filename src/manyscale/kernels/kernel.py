@@ -138,9 +138,7 @@ class Kernel:
         dense[row, column] = self._equations.jacobian(t, vector(y), vector(p))
         return dense
 
-    def jacobian_sparse(
-        self, t: float, y: np.ndarray, p: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def jacobian_sparse(self, t: float, y: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(indptr, indices, data) of df/dy in compressed sparse columns, on a pattern that never changes."""
         return *self._pattern[:2], self._equations.jacobian(t, vector(y), vector(p))
 
@@ -180,48 +178,34 @@ class Kernel:
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Every id that has a value: compartments, species, parameters, reaction rates, stoichiometries."""
-        model, system = self.model, self.system
+        model = self.model
         ids = [part.id for part in (*model.compartments, *model.species, *model.parameters, *model.reactions)]
         ids += [part.id for r in model.reactions for part in (*r.reactants, *r.products) if part.id]
         ids += [f"{r.id}.{k.id}" for r in model.reactions for k in r.local]
-        known = {*system.state_symbols, *system.parameters, *system.definitions, *system.static_stoichiometry}
-        return tuple(name for name in ids if name in known)
+        return tuple(name for name in ids if name in self._known)
 
     def values(self, t: float, y: np.ndarray, p: np.ndarray) -> dict[str, float]:
         """Value by id of everything that SBML gives a value to."""
         column = self.observe(self.names, np.array([t]), vector(y)[None, :], p)
         return {name: float(row[0]) for name, row in zip(self.names, column)}
 
-    def observe(
-        self, ids: Sequence[str], times: np.ndarray, states: np.ndarray, p: np.ndarray
-    ) -> np.ndarray:
+    def observe(self, ids: Sequence[str], times: np.ndarray, states: np.ndarray, p: np.ndarray) -> np.ndarray:
         """Values of ids over time, shape (len(ids), nt), from states of shape (nt, n).
 
         `p` has shape (np,), or (nt, np) where it changed on the way. A reaction id gives its rate.
         """
         times, states, p = vector(times), vector(states), vector(p)
-        fixed = self.system.static_stoichiometry
         for name in ids:
             if name not in self._known:
                 raise InputError(f"the model has no {name!r}{near(name, self._known)}")
-        result = np.empty((len(ids), times.size))
-        inside = [k for k, name in enumerate(ids) if name not in fixed]
-        if inside:
-            result[inside] = self._book.observe(tuple(ids[k] for k in inside), times, states, p)
-        for k, name in enumerate(ids):
-            if name in fixed:
-                result[k] = fixed[name]
-        return result
+        if not len(ids):
+            return np.empty((0, times.size))
+        return self._book.observe(tuple(ids), times, states, p)
 
     @cached_property
     def _known(self) -> set[str]:
         system = self.system
-        return {
-            *system.state_symbols,
-            *system.parameters,
-            *system.definitions,
-            *system.static_stoichiometry,
-        }
+        return {*system.state_symbols, *system.parameters, *system.definitions}
 
     def evaluate(self, formulas: tuple[Expr, ...], t: float, y: np.ndarray, p: np.ndarray) -> np.ndarray:
         """Values of formulas in the symbols of `system` (those of a lowered model), shape (len(formulas),)."""

@@ -8,9 +8,10 @@ from manyscale.errors import InputError, UnsupportedError
 from manyscale.kernels.algebraic import settle_algebraic
 from manyscale.kernels.fast import project_fast
 from manyscale.kernels.flatten import Flattener
+from manyscale.kernels.interpret import evaluate
 from manyscale.kernels.order import find_roots, schedule
 from manyscale.kernels.system import DelayedValue, LoweredEvent, System, Target
-from manyscale.model.expr import MINUS_ONE, ONE, ZERO, Expr, Number, Symbol, add, mul, power, symbols
+from manyscale.model.expr import MINUS_ONE, ONE, ZERO, Expr, Number, Symbol, Time, add, mul, power, symbols, walk
 from manyscale.model.model import Model
 from manyscale.model.parts import Compartment, Parameter, Participant, Species
 
@@ -49,6 +50,7 @@ class Lowering:
         self.varying: set[str] = set()  # compartments whose size changes
         self.reacting: set[str] = set()  # species that some reaction changes
         self.participants: dict[str, Participant] = {}
+        self.static: dict[str, float] = {}  # stoichiometries with an id that never change
         self.states: dict[str, str] = {}  # symbol -> id
         self.amounts: set[str] = set()  # state symbols that are amounts of species
         self.parameters: list[str] = []
@@ -104,9 +106,7 @@ class Lowering:
     def read_events(self) -> None:
         for event in self.model.events:
             where = f"event {event.id}"
-            flat = [
-                None if e is None else self.flatten(e, where=where) for e in (event.delay, event.priority)
-            ]
+            flat = [None if e is None else self.flatten(e, where=where) for e in (event.delay, event.priority)]
             assignments = []
             for target, formula in event.assignments:
                 if target in self.assigned:
@@ -121,9 +121,7 @@ class Lowering:
         for item in self.model.initial_assignments:
             if item.symbol not in self.model:
                 raise InputError(f"initial assignment for {item.symbol!r}: there is no variable of that name")
-            self.initial[item.symbol] = self.flatten(
-                item.formula, where=f"initial assignment of {item.symbol}"
-            )
+            self.initial[item.symbol] = self.flatten(item.formula, where=f"initial assignment of {item.symbol}")
 
     # what changes how
 
@@ -187,30 +185,32 @@ class Lowering:
 
     def place_others(self) -> None:
         """Parameters, compartments and stoichiometries: state, variable or entry of p."""
-        varying = {
-            *self.assigned,
-            *self.rate_ruled,
-            *self.event_targets,
-            *self.initial,
-            *self.algebraic_states,
-        }
-        self.static = {}
-        for id, part in self.participants.items():
-            if id not in varying and not isinstance(part.stoichiometry, Expr):
-                self.static[id] = 1.0 if part.stoichiometry is None else float(part.stoichiometry)
+        self._find_static()
         everything = (*self.model.compartments, *self.model.parameters)
         for id in [*(part.id for part in everything), *self.participants]:
             if id in self.assigned:
                 continue
             if id in self.rate_ruled or id in self.algebraic_states:
                 self.states[id] = id
+            elif id in self.static:
+                self.derived[id] = Number(self.static[id])
             elif id in self.participants and isinstance(self.participants[id].stoichiometry, Expr):
                 formula = self.participants[id].stoichiometry
                 self.derived[id] = self.flatten(formula, where=f"stoichiometry {id}")
             else:
-                if id not in self.static:
-                    self.parameters.append(id)
+                self.parameters.append(id)
         self.parameters.extend(self.local_parameters)
+
+    def _find_static(self) -> None:
+        """Stoichiometries with an id that are plain numbers for good: exact entries of the matrix."""
+        varying = {*self.assigned, *self.rate_ruled, *self.event_targets, *self.algebraic_states}
+        for id, part in self.participants.items():
+            formula = self.initial.get(id, part.stoichiometry)
+            if id in varying or (isinstance(formula, Expr) and not is_closed(formula)):
+                continue
+            if isinstance(formula, Expr):
+                formula = evaluate(formula, 0.0, {})
+            self.static[id] = 1.0 if formula is None else float(formula)
 
     def fill_reactions(self) -> None:
         row = {id: i for i, id in enumerate(self.states.values())}
@@ -221,7 +221,7 @@ class Lowering:
                         self._enter(row[part.species], j, sign, part, reaction.id)
 
     def _enter(self, i: int, j: int, sign: int, part: Participant, reaction: str) -> None:
-        number = part.stoichiometry
+        number = self.static.get(part.id, part.stoichiometry) if part.id else part.stoichiometry
         if part.id and part.id not in self.static:
             term: Expr = Symbol(part.id)
         elif isinstance(number, Expr):
@@ -247,38 +247,30 @@ class Lowering:
         symbols_, ids = tuple(self.states), tuple(self.states.values())
         species = {s.id for s in self.model.species}
         entries = tuple((i, j, x) for (i, j), x in sorted(self.stoichiometry.items()) if x)
-        flexible = tuple(
-            (i, j, e) for (i, j), e in sorted(self.variable_stoichiometry.items(), key=lambda x: x[0])
-        )
+        flexible = tuple((i, j, e) for (i, j), e in sorted(self.variable_stoichiometry.items(), key=lambda x: x[0]))
         factors = tuple(self.factors.get(s, ONE) for s in symbols_)
         ruled = tuple((i, self.rate_ruled[id]) for i, id in enumerate(ids) if id in self.rate_ruled)
-        algebraic = tuple(
-            (i, self.algebraic_states[id]) for i, id in enumerate(ids) if id in self.algebraic_states
-        )
+        algebraic = tuple((i, self.algebraic_states[id]) for i, id in enumerate(ids) if id in self.algebraic_states)
         balance, mass = entries, None
         fast = [j for j, reaction in enumerate(self.model.reactions) if reaction.fast]
         if fast:
             if flexible or algebraic:
-                raise UnsupportedError(
-                    "fast", "fast reactions together with algebraic rules or variable stoichiometry"
-                )
+                raise UnsupportedError("fast", "fast reactions together with algebraic rules or variable stoichiometry")
             balance, mass, factors = project_fast(entries, fast, factors)
         elif algebraic:
             zero = {i for i, _ in algebraic}
             mass = tuple((i, i, ZERO if i in zero else ONE) for i in range(len(ids)))
-        delays = tuple(
-            DelayedValue(s, a, lag) for (a, lag), s in self.flattener.delays.items() if _closed(a, lag)
-        )
+        delays = tuple(DelayedValue(s, a, lag) for (a, lag), s in self.flattener.delays.items() if _closed(a, lag))
         definitions = {**self.assigned, **self.derived}
-        draft = dict(
-            states=ids, state_symbols=symbols_, state_is_amount=tuple(s in self.amounts for s in symbols_),
-            state_is_species=tuple(id in species for id in ids),
-            parameters=(*self.parameters, *(d.symbol for d in delays)),
-            stoichiometry=entries, balance=balance, variable_stoichiometry=flexible, row_factors=factors,
-            rate_rules=ruled, algebraic=algebraic, mass=mass, delays=delays,
-            events=tuple(self._lower_event(*item) for item in self.events),
-            static_stoichiometry=self.static, remarks=tuple(self.remarks), initial=self.initial,
-        )  # fmt: skip
+        draft = {
+            "states": ids, "state_symbols": symbols_, "state_is_amount": tuple(s in self.amounts for s in symbols_),
+            "state_is_species": tuple(id in species for id in ids),
+            "parameters": (*self.parameters, *(d.symbol for d in delays)),
+            "stoichiometry": entries, "balance": balance, "variable_stoichiometry": flexible, "row_factors": factors,
+            "rate_rules": ruled, "algebraic": algebraic, "mass": mass, "delays": delays,
+            "events": tuple(self._lower_event(*item) for item in self.events),
+            "static_stoichiometry": self.static, "remarks": tuple(self.remarks), "initial": self.initial,
+        }  # fmt: skip
         return schedule(draft, definitions, self.rates, self.flattener.rate_of, find_roots)
 
     def _lower_event(self, event, trigger, extra, assignments) -> LoweredEvent:
@@ -301,8 +293,11 @@ class Lowering:
         )  # fmt: skip
 
 
+def is_closed(expr: Expr) -> bool:
+    """No symbols and no time in it: a number in disguise."""
+    return not any(type(node) in (Symbol, Time) for node in walk(expr))
+
+
 def _closed(*exprs: Expr) -> bool:
     """No argument of a function left (such delays belong to function bodies)."""
-    return not any(
-        "(" in name and not name.startswith(("delay(", "rateOf(")) for e in exprs for name in symbols(e)
-    )
+    return not any("(" in name and not name.startswith(("delay(", "rateOf(")) for e in exprs for name in symbols(e))

@@ -22,9 +22,7 @@ from manyscale.model.expr import (
 )
 
 
-def schedule(
-    draft: dict, definitions: dict[str, Expr], rates: dict[str, Expr], rate_of: dict, roots
-) -> System:
+def schedule(draft: dict, definitions: dict[str, Expr], rates: dict[str, Expr], rate_of: dict, roots) -> System:
     """Complete the draft of a System: define the rateOf symbols, order everything, collect the roots."""
     initial = draft.pop("initial")
     system = System(
@@ -37,10 +35,10 @@ def schedule(
         definitions[symbol] = derivative_in_time(Symbol(rate_of[symbol]), system)
     everything = {**definitions, **rates}
     order = sorted_by_dependency(everything)
-    changes = dict(
-        variables=tuple((name, definitions[name]) for name in order if name in definitions),
-        schedule=tuple(order),
-    )
+    changes = {
+        "variables": tuple((name, definitions[name]) for name in order if name in definitions),
+        "schedule": tuple(order),
+    }
     system = replace(system, **changes)
     return replace(system, roots=roots(system))
 
@@ -86,9 +84,7 @@ def derivative_in_time(expr: Expr, system: System) -> Expr:
             if name.startswith(("rateOf(", "delay(")):
                 raise UnsupportedError("rateOf", f"the rate of change of {name} is not supported")
             if name in algebraic:
-                raise InputError(
-                    f"rateOf({name}): {name} is determined by an algebraic rule, its rate is not known"
-                )
+                raise InputError(f"rateOf({name}): {name} is determined by an algebraic rule, its rate is not known")
             if name in system.state_index:
                 known[name] = right[system.state_index[name]]
             elif name in system.definitions:
@@ -109,9 +105,7 @@ def find_roots(system: System) -> tuple[Expr, ...]:
 
     Switches that depend on parameters alone happen at events only and are left out.
     """
-    formulas = [
-        formula for _, formula in (*system.variables, *system.rates, *system.rate_rules, *system.algebraic)
-    ]
+    formulas = [formula for _, formula in (*system.variables, *system.rates, *system.rate_rules, *system.algebraic)]
     formulas += [formula for _, _, formula in system.variable_stoichiometry]
     moving = {*system.state_symbols, *(d.symbol for d in system.delays)}
     for name in system.schedule:
