@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from manyscale.errors import InputError
+from manyscale.model.evaluate import evaluate
 from manyscale.model.expr import (
     FUNCTIONS,
     MINUS_ONE,
@@ -32,7 +33,15 @@ from manyscale.model.expr import (
     transform,
     walk,
 )
+from manyscale.model.parts import Function
 from manyscale.model.printing import infix
+from manyscale.model.simplify import Keys, simplify
+
+__all__ = [
+    "as_fraction", "collect_linear", "differentiate", "evaluate", "free_of", "inline_functions", "polynomial_in",
+    "simplify", "size",
+]  # fmt: skip
+MAX_NODES = 200_000  # of a formula after inlining
 
 
 def free_of(expr: Expr, names: str | Iterable[str]) -> bool:
@@ -169,3 +178,193 @@ def _choice(function: str, arguments: tuple[Expr, ...], slopes: list[Expr]) -> E
         chosen = [Relation(operator, argument, other) for other in arguments[i + 1 :]]
         pieces.append((slopes[i], chosen[0] if len(chosen) == 1 else Logic("and", tuple(chosen))))
     return Piecewise(tuple(pieces), slopes[-1]) if pieces else slopes[-1]
+
+
+# Functions of the model
+
+
+def inline_functions(expr: Expr, functions: Mapping[str, Function] | Iterable[Function]) -> Expr:
+    """Replace calls of functions that the model defines by their bodies.
+
+    Raises InputError for a wrong number of arguments, functions that call themselves, and results of more than
+    `MAX_NODES` nodes.
+    """
+    if not isinstance(functions, Mapping):
+        functions = {f.id: f for f in functions}
+    return _inline(expr, functions, ()) if functions else expr
+
+
+def _inline(expr: Expr, functions: Mapping[str, Function], inside: tuple[str, ...]) -> Expr:
+    budget = MAX_NODES
+
+    def change(node: Expr) -> Expr:
+        nonlocal budget
+        if type(node) is not Call or node.function not in functions:
+            return node
+        function = functions[node.function]
+        if function.id in inside:
+            raise InputError(f"the function {function.id} calls itself ({' -> '.join((*inside, function.id))})")
+        wanted, given = len(function.arguments), len(node.arguments)
+        if wanted != given:
+            raise InputError(f"the function {function.id} takes {wanted} argument(s), not {given}: {infix(node)}")
+        body = _inline(function.body, functions, (*inside, function.id))
+        result = substitute(body, dict(zip(function.arguments, node.arguments)))
+        budget -= sum(1 for _ in walk(result))
+        if budget < 0:
+            raise InputError(f"a formula grows beyond {MAX_NODES:,} nodes when {function.id} is written out in it")
+        return result
+
+    return transform(expr, change)
+
+
+# Shape of a formula in chosen symbols
+
+
+def collect_linear(expr: Expr, names: Iterable[str]) -> tuple[dict[str, Expr], Expr] | None:
+    """Coefficients and rest of an expression that is affine in the names: sum(c[n] * n) + rest; None if it is not.
+
+    Coefficients and rest are free of all names. Names that do not occur get no coefficient. An expression that only
+    becomes affine by cancellation inside sums is not recognised.
+    """
+    wanted = frozenset(names)
+    found = _linear(expr, wanted)
+    if found is None:
+        found = _linear(simplify(expr), wanted)
+    if found is None:
+        return None
+    coefficients = {name: simplify(c) for name, c in found.items()}
+    rest = coefficients.pop("", ZERO)
+    return {name: c for name, c in coefficients.items() if c != ZERO}, rest
+
+
+def _linear(expr: Expr, names: frozenset[str]) -> dict[str, Expr] | None:
+    """Coefficients by name, the constant term under ""; None if not affine."""
+    if type(expr) is Symbol and expr.name in names:
+        return {expr.name: ONE}
+    if free_of(expr, names):
+        return {"": expr}
+    match expr:
+        case Add(terms):
+            total: dict[str, list[Expr]] = {}
+            for term in terms:
+                part = _linear(term, names)
+                if part is None:
+                    return None
+                for name, c in part.items():
+                    total.setdefault(name, []).append(c)
+            return {name: add(*cs) for name, cs in total.items()}
+        case Mul(factors):
+            inside = [f for f in factors if not free_of(f, names)]
+            part = _linear(inside[0], names) if len(inside) == 1 else None
+            if part is None:
+                return None
+            outside = [f for f in factors if f is not inside[0]]
+            return {name: mul(*outside, c) for name, c in part.items()}
+        case Piecewise(pieces, otherwise):
+            return _linear_pieces(pieces, otherwise, names)
+    return None
+
+
+def _linear_pieces(pieces, otherwise, names) -> dict[str, Expr] | None:
+    if not all(free_of(condition, names) for _, condition in pieces):
+        return None
+    parts = [_linear(value, names) for value, _ in pieces]
+    last = None if otherwise is None else _linear(otherwise, names)
+    if any(part is None for part in parts) or (otherwise is not None and last is None):
+        return None
+    present = {name for part in (*parts, last or {}) for name in part}
+    return {
+        name: Piecewise(
+            tuple((part.get(name, ZERO), condition) for part, (_, condition) in zip(parts, pieces)),
+            None if last is None else last.get(name, ZERO),
+        )
+        for name in sorted(present)
+    }
+
+
+def polynomial_in(expr: Expr, name: str, degree: int = 8) -> list[Expr] | None:
+    """Coefficients [c0, c1, ...] of a polynomial in one symbol, each free of it; None if it is none up to `degree`."""
+    found = _polynomial(expr, name, degree)
+    if found is None:
+        found = _polynomial(simplify(expr), name, degree)
+    if found is None:
+        return None
+    found = [simplify(c) for c in found]
+    while len(found) > 1 and found[-1] == ZERO:
+        found.pop()
+    return found
+
+
+def _polynomial(expr: Expr, name: str, degree: int) -> list[Expr] | None:
+    if free_of(expr, name):
+        return [expr]
+    match expr:
+        case Symbol():
+            return [ZERO, ONE] if degree >= 1 else None
+        case Add(terms):
+            parts = [_polynomial(term, name, degree) for term in terms]
+            if any(part is None for part in parts):
+                return None
+            return [add(*(p[k] for p in parts if k < len(p))) for k in range(max(map(len, parts)))]
+        case Mul(factors):
+            return _polynomial_product([_polynomial(f, name, degree) for f in factors], degree)
+        case Power(base, Number(exponent, None)) if exponent == int(exponent) and 2 <= exponent <= degree:
+            return _polynomial_product([_polynomial(base, name, degree)] * int(exponent), degree)
+    return None
+
+
+def _polynomial_product(parts: Sequence[list[Expr] | None], degree: int) -> list[Expr] | None:
+    result: list[Expr] = [ONE]
+    for part in parts:
+        if part is None or len(result) + len(part) - 2 > degree:
+            return None
+        sums: list[list[Expr]] = [[] for _ in range(len(result) + len(part) - 1)]
+        for i, a in enumerate(result):
+            for j, b in enumerate(part):
+                sums[i + j].append(mul(a, b))
+        result = [add(*terms) for terms in sums]
+    return result
+
+
+def as_fraction(expr: Expr, names: Iterable[str]) -> tuple[Expr, Expr]:
+    """(numerator, denominator) with expr = numerator / denominator, where the denominator collects all divisions by
+    something that depends on the names. Equal denominators are shared; nothing else is factored."""
+    wanted = frozenset(names)
+    above, below = _fraction(expr, wanted, Keys())
+    return above, mul(*(power(base, float(n)) for base, n in _ordered(below)))
+
+
+def _ordered(below: dict[int, tuple[Expr, int]]) -> list[tuple[Expr, int]]:
+    return [below[key] for key in sorted(below)]
+
+
+def _fraction(expr: Expr, names: frozenset[str], keys: Keys) -> tuple[Expr, dict[int, tuple[Expr, int]]]:
+    match expr:
+        case _ if free_of(expr, names):
+            return expr, {}
+        case Power(base, Number(exponent, None)) if exponent < 0 and exponent == int(exponent):
+            above, below = _fraction(base, names, keys)  # 1 / (above / below)
+            denominators = mul(*(power(b, float(n * -exponent)) for b, n in _ordered(below)))
+            if free_of(above, names):
+                return mul(denominators, power(above, exponent)), {}
+            return denominators, {keys.of(above): (above, int(-exponent))}
+        case Mul(factors):
+            above_parts, total = [], {}
+            for factor in factors:
+                above, below = _fraction(factor, names, keys)
+                above_parts.append(above)
+                for key, (base, n) in below.items():
+                    total[key] = (base, n + total.get(key, (base, 0))[1])
+            return mul(*above_parts), total
+        case Add(terms):
+            parts = [_fraction(term, names, keys) for term in terms]
+            total = {}
+            for _, below in parts:
+                for key, (base, n) in below.items():
+                    total[key] = (base, max(n, total.get(key, (base, 0))[1]))
+            sums = []
+            for above, below in parts:
+                missing = [(base, n - below.get(key, (base, 0))[1]) for key, (base, n) in total.items()]
+                sums.append(mul(above, *(power(base, float(n)) for base, n in missing if n)))
+            return add(*sums), total
+    return expr, {}
