@@ -92,6 +92,7 @@ def analyze(
     Writes report.html (to read), study.json (to replay) and, if the model could be made smaller, reduced.xml (SBML).
     Without options the question is derived from the model and printed.
     """
+    from manyscale.reports.html import report
     from manyscale.reports.text import closing, question_lines, verdict_lines
     from manyscale.study.analysis import analyze as run
     from manyscale.study.files import save
@@ -107,6 +108,7 @@ def analyze(
             progress=note,
         )
         files = save(study, out)
+        files["report"] = report(study, out / "report.html")
         for line in (*question_lines(study), *verdict_lines(study)):
             say(line, answer.quiet)
         answer.json = study.summary()

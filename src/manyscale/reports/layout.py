@@ -123,7 +123,7 @@ def _pack(blocks: list, sizes: np.ndarray, count: int) -> np.ndarray:
     for (members, points), extent in zip(blocks, widths, strict=True):
         if x and x + extent[0] > limit:
             x, y, row = 0.0, y + row + GAP, 0.0
-        where[members] = points + (x, y)
+        where[members] = points + np.array((x, y))
         x += extent[0] + GAP
         row = max(row, extent[1])
     return where

@@ -14,6 +14,7 @@ from manyscale.model.parts import Participant
 from manyscale.model.printing import infix
 from manyscale.model.simplify import simplify
 from manyscale.study.formulas import LARGEST, encode, size
+from manyscale.study.record import plain
 
 MOST_EQUATIONS = 60
 ELIMINATED_BY = {"conserve": "conserved", "prune": "pruned"}  # every other bridge eliminates fast species
@@ -138,3 +139,21 @@ def _value(formula: Expr, values: Mapping[str, float]) -> float | None:
         return evaluate(formula, values)
     except (KeyError, ArithmeticError, ValueError, TypeError):
         return None
+
+
+def groups(scales: Any) -> list[dict[str, Any]]:
+    """Named dimensionless groups of a table of scales."""
+    return [plain(group) for group in getattr(scales, "groups", ())]
+
+
+def verification(found: Any) -> dict[str, Any]:
+    """A verification as plain data: `summary` for the command line, `errors` by observable."""
+    broken = found.violations
+    return {
+        "summary": {
+            "points": int(found.points if isinstance(found.points, int) else len(found.points)),
+            "worst_error": plain(found.worst),
+            "violations": broken if isinstance(broken, int) else len(broken),
+        },
+        "errors": plain(dict(found.per_observable)),
+    }

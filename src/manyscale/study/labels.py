@@ -31,7 +31,8 @@ def labels(model: Model) -> dict[str, str]:
     found = {"time": unit_label(model, model.time_units)}
     for part in (*model.parameters, *model.compartments):
         if isinstance(part, (Parameter, Compartment)):
-            found[part.id] = unit_label(model, part.units)
+            volume = model.volume_units if isinstance(part, Compartment) else None
+            found[part.id] = unit_label(model, part.units or volume)
     for one in model.species:
         found[one.id] = _species(model, one)
     return found
@@ -79,30 +80,27 @@ def _combined(parts: tuple[UnitPart, ...]) -> str | None:
 
 
 def _general(powers: Mapping[str, float], factor: float) -> str:
+    """Any product of units, with minutes, hours, molar and square centimetres where these make the number simple."""
+    powers = dict(powers)
+    if abs(powers.get("mole", 0.0)) == 1 and powers.get("litre") == -powers["mole"]:
+        powers = {"molar": powers.pop("mole"), **{k: v for k, v in powers.items() if k != "litre"}}
+    symbols = {**SYMBOLS, "molar": "M"}
+    if powers.get("metre") == -2 and not _is_prefix(factor / 1.0) and _is_prefix(factor * 1e-4):
+        factor, symbols["metre"] = factor * 1e-4, "cm"
     time = powers.get("second", 0.0)
-    text_time = ""
-    if time:
-        size = next(
-            (s for s in (60.0, 3600.0, 86400.0) if _is_prefix(factor / s**time) and not _is_prefix(factor)), 1.0
-        )
-        factor /= size**time
-        text_time = _power(TIMES[size], time)
-    rest = {kind: power for kind, power in powers.items() if kind != "second"}
-    if rest.get("mole") == 1 and rest.get("litre") == -1:
-        rest = {"molar": 1.0, **{k: v for k, v in rest.items() if k not in ("mole", "litre")}}
-    pieces = [
-        _power({**SYMBOLS, "molar": "M"}.get(kind, kind), power)
-        for kind, power in sorted(rest.items(), key=lambda i: -i[1])
-    ]
-    if text_time:
-        pieces.append(text_time)
-    first = next(iter(sorted(rest.items(), key=lambda i: -i[1])), None)
-    if first and first[1] == 1:
-        pieces[0] = _scaled(pieces[0], factor)
-        return " ".join(pieces)
-    if first and first[1] == -1 and len(rest) == 1 and _is_prefix(1.0 / factor):
-        pieces[0] = _power(_scaled({**SYMBOLS, "molar": "M"}.get(first[0], first[0]), 1.0 / factor), -1.0)
-        return " ".join(pieces)
+    for size in (60.0, 3600.0, 86400.0, 1e-3) if time else ():
+        simple = math.isclose(factor, size**time) if len(powers) == 1 else _is_prefix(factor / size**time)
+        if simple and (len(powers) == 1 or not _is_prefix(factor)):
+            factor, symbols["second"] = factor / size**time, TIMES[size]
+            break
+    ordered = sorted(powers.items(), key=lambda item: (-item[1], item[0] == "second"))
+    pieces = [_power(symbols.get(kind, kind), power) for kind, power in ordered]
+    for place, (kind, power) in enumerate(ordered):
+        if math.isclose(factor, 1.0) or abs(power) != 1 or (kind == "second" and len(ordered) > 1):
+            continue
+        if _is_prefix(factor**power) and symbols.get(kind) not in ("molecules", "kg"):
+            pieces[place] = _power(_scaled(symbols.get(kind, kind), factor**power), power)
+            factor = 1.0
     return " ".join(pieces) if math.isclose(factor, 1.0) else f"{factor:g} {' '.join(pieces)}"
 
 

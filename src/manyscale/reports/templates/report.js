@@ -51,7 +51,8 @@
       this.svg.addEventListener("pointerleave", () => this.leave());
       this.svg.addEventListener("pointerdown", (e) => this.press(e));
       this.svg.addEventListener("dblclick", () => { this.view = null; this.draw(); });
-      new ResizeObserver(() => this.draw()).observe(holder);
+      this.draw();
+      new ResizeObserver(() => { if (holder.clientWidth !== this.drawn) requestAnimationFrame(() => this.draw()); }).observe(holder);
       addEventListener("beforeprint", () => this.draw());
     }
     controls() {
@@ -103,7 +104,8 @@
       return { x: [a, b], y: [c, d] };
     }
     draw() {
-      const width = Math.max(260, this.holder.clientWidth), narrow = width < 520;
+      this.drawn = this.holder.clientWidth;
+      const width = Math.max(260, this.drawn), narrow = width < 520;
       const height = this.spec.height ? Math.min(this.spec.height, width * (narrow ? 0.95 : 0.62)) : Math.min(420, width * (narrow ? 0.85 : 0.5));
       const left = narrow ? 50 : 64, right = 12, top = 12, bottom = 44;
       this.box = { left, top, width: width - left - right, height: height - top - bottom };
