@@ -16,3 +16,18 @@ def escape(text: str) -> str:
 def quoted(text: str) -> str:
     """Text as an attribute value, with its quotes."""
     return f'"{text}"' if text.isalnum() else f'"{text.translate(_ATTRIBUTE)}"'
+
+
+def unquoted(text: str) -> str:
+    """The value of an attribute as `quoted` wrote it, given without its quotes."""
+    for character, entity in (
+        ("\n", "&#10;"),
+        ("\t", "&#9;"),
+        ("\r", "&#13;"),
+        ('"', "&quot;"),
+        (">", "&gt;"),
+        ("<", "&lt;"),
+        ("&", "&amp;"),
+    ):
+        text = text.replace(entity, character)
+    return text

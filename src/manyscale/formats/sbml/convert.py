@@ -14,6 +14,7 @@ MAX_CONVERTED = 32 * 2**20  # bytes; libSBML needs some hundred times its input 
 MAX_INSTANCES = 20_000  # submodels
 MAX_NESTED = 100  # levels of submodels
 MAX_FORMULA = 5000  # characters of a formula of level 1
+_DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
 
 
 def _libsbml():
@@ -26,11 +27,19 @@ def _document(source: Source):
     """libSBML's document of text that has already passed our own parser (well-formed, no DTD, limited depth)."""
     if len(source.data) > MAX_CONVERTED:
         raise InputError(f"{source.name} is larger than {MAX_CONVERTED // 2**20} MB, too large to convert; split it")
-    document = _libsbml().readSBMLFromString(source.data.decode("utf-8"))
+    document = _libsbml().readSBMLFromString(_declared_utf8(source.data))
     problem = first_error(document)
     if problem:
         raise InputError(f"{source.name}{problem}")
     return document
+
+
+def _declared_utf8(data: bytes) -> str:
+    """The text with an XML declaration that says UTF-8, which is what our texts are by now; lines stay the same."""
+    text = data.decode("utf-8", "replace")
+    match = _DECLARATION.match(text)
+    lines = "\n" * match.group().count("\n") if match else ""
+    return f'<?xml version="1.0" encoding="UTF-8"?>{lines}' + text[match.end() if match else 0 :]
 
 
 def first_error(document) -> str:
@@ -57,11 +66,13 @@ def condensed(message: str, limit: int = 300) -> str:
 def from_level_1(source: Source, root: Node) -> bytes:
     """Level 2 text of a level 1 document, with the level's defaults (such as volumes of 1) written out."""
     libsbml = _libsbml()
-    waiting = [root]
+    waiting, without_volume = [root], []
     while waiting:
         node = waiting.pop()
         waiting.extend(node.children)
         formula = node.get("formula")
+        if node.tag == "compartment" and "volume" not in node.attributes:
+            without_volume.append(node.get("name", ""))
         if formula is None:
             continue
         place = f"{source.name}, line {node.line}"
@@ -70,6 +81,8 @@ def from_level_1(source: Source, root: Node) -> bytes:
         if libsbml.parseFormula(formula) is None:
             raise InputError(f"{place}: {formula[:60]!r} is not a formula of SBML level 1; correct it")
     document = _document(source)
+    for name in without_volume:
+        document.getModel().getCompartment(name).setVolume(1.0)
     properties = libsbml.ConversionProperties(libsbml.SBMLNamespaces(2, 4))
     properties.addOption("strict", False)
     properties.addOption("setLevelAndVersion", True)
@@ -154,7 +167,7 @@ def _check_external(document, source: Source, folder: Path | None, seen: set[Pat
             raise InputError(f"{path} is larger than {MAX_CONVERTED // 2**20} MB, too large for a submodel")
         data = path.read_bytes()
         parse(data, str(path))
-        inner = _libsbml().readSBMLFromString(data.decode("utf-8", "replace"))
+        inner = _libsbml().readSBMLFromString(_declared_utf8(data))
         _check_instances(inner, str(path))
         _check_external(inner, Source(data, str(path), path), folder, seen)
 

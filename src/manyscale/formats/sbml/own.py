@@ -10,7 +10,7 @@ import dataclasses
 import re
 from pyexpat import ExpatError, ParserCreate
 
-from manyscale.formats.xmltext import quoted
+from manyscale.formats.xmltext import quoted, unquoted
 from manyscale.model.model import Model
 from manyscale.model.parts import Meta
 
@@ -37,7 +37,7 @@ def take_own(meta: Meta | None) -> tuple[Meta | None, dict[str, str]]:
     match = _OWN.search(meta.annotation)
     if match is None:
         return meta, {}
-    found = dict(_ATTRIBUTE.findall(match.group(1)))
+    found = {name: unquoted(value) for name, value in _ATTRIBUTE.findall(match.group(1))}
     annotation = meta.annotation.replace(match.group(), "")
     meta = dataclasses.replace(meta, annotation="" if annotation == "<annotation></annotation>" else annotation)
     return (None if meta == Meta() else meta), found

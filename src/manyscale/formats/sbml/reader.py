@@ -45,6 +45,10 @@ def read_direct(data: bytes, source: str) -> Model:
 def build(document: Document, source: str) -> Model:
     """A Model from a parsed document of level 2 or 3."""
     level, version = level_and_version(document.root, source)
+    if not document.core.startswith(f"http://www.sbml.org/sbml/level{level}"):
+        raise InputError(
+            f"{source}, line {document.root.line}: namespace {document.core!r} is not that of level {level}"
+        )
     context = Context(source, level, version)
     node = document.root.child("model")
     if node is None:
