@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from manyscale.kernels.differentiate import gradients
 from manyscale.kernels.graph import TIME, Graph
+from manyscale.kernels.order import scan
 from manyscale.kernels.system import System
 from manyscale.kernels.templates import mass_action_terms
 from manyscale.model.expr import Expr, Symbol, symbols
@@ -67,26 +68,23 @@ def assemble(system: System, table_from: int = TABLE_FROM) -> Assembly:
 
 def _tabled(system: System) -> dict[str, tuple]:
     """Reactions that go to the table, with their terms."""
-    variables, parameters = dict(system.variables), {*system.parameters} - {d.symbol for d in system.delays}
-    still_names = set(parameters)
-    for name in system.schedule:
-        if name in variables and symbols(variables[name]) <= still_names and not _has_time(variables[name]):
-            still_names.add(name)
-    flexible = {j for _, j, _ in system.variable_stoichiometry}
+    variables = dict(system.variables)
+    still_names = {*system.parameters} - {d.symbol for d in system.delays}
     used: set[str] = set()
-    for formula in (
-        *variables.values(),
-        *(e for _, e in system.rate_rules),
-        *(e for _, e in system.algebraic),
-        *(e for _, _, e in system.variable_stoichiometry),
-        *system.roots,
-    ):
+    for name in system.schedule if variables else ():
+        if name in variables:
+            used |= system.uses[name]
+            if system.uses[name] <= still_names:
+                still_names.add(name)
+    flexible = {j for _, j, _ in system.variable_stoichiometry}
+    others = (*system.rate_rules, *system.algebraic, *((i, e) for i, _, e in system.variable_stoichiometry))
+    for formula in (*(e for _, e in others), *system.roots):
         used |= symbols(formula)
 
     def still(expr: Expr) -> bool:
         if type(expr) is Symbol:
             return expr.name in still_names
-        return symbols(expr) <= still_names and not _has_time(expr)
+        return scan(expr)[0] <= still_names
 
     found = {}
     for j, (name, law) in enumerate(system.rates):
@@ -94,33 +92,32 @@ def _tabled(system: System) -> dict[str, tuple]:
             terms = mass_action_terms(law, system.state_index, still)
             if terms is not None:
                 found[name] = terms
-    others = [law for name, law in system.rates if name not in found]
-    for law in others:
-        for name in symbols(law):
+    for other in [name for name, _ in system.rates if name not in found]:
+        for name in system.uses[other]:
             found.pop(name, None)
     return found
-
-
-def _has_time(expr: Expr) -> bool:
-    from manyscale.model.expr import Time, walk
-
-    return any(type(node) is Time for node in walk(expr))
 
 
 def _fill_table(work: Assembly, tabled: dict[str, tuple]) -> None:
     if not tabled:
         return
     graph, system = work.graph, work.system
-    effects: dict[int, list] = {}
+    effects: dict[int, tuple[list, list]] = {}
+    number: dict = {}
     for i, j, x in system.balance:
-        effects.setdefault(j, []).append((i, float(x)))
+        rows, weights = effects.setdefault(j, ([], []))
+        rows.append(i)
+        weights.append(number.get(x) or number.setdefault(x, float(x)))
     for j, (name, _) in enumerate(system.rates):
         for term in tabled.get(name, ()):
             if term.number == 0.0 or j not in effects:
                 continue
-            node = graph.product([graph.of(c) for c in term.constants])
-            rows = [i for i, _ in effects[j]]
-            work.table.append(TableTerm(node, term.states, rows, [x * term.number for _, x in effects[j]]))
+            rows, weights = effects[j]
+            if term.number != 1.0:
+                weights = [x * term.number for x in weights]
+            constants = [graph.of(c) for c in term.constants]
+            node = constants[0] if len(constants) == 1 else graph.product(constants)
+            work.table.append(TableTerm(node, term.states, rows, weights))
 
 
 def _right_sides(work: Assembly) -> None:
@@ -128,8 +125,8 @@ def _right_sides(work: Assembly) -> None:
     system, graph = work.system, work.graph
     inputs = {graph.symbol(name): {i: graph.one} for i, name in enumerate(system.state_symbols)}
     time = graph.symbol(TIME)
-    names = [name for name in system.schedule if name in graph.bound]
-    nodes = [graph.bound[name] for name in names]
+    needed = _needed(work)
+    nodes = [graph.bound[name] for name in system.schedule if name in needed]
     products = [
         (i, graph.mul(graph.of(e), graph.bound[system.rates[j][0]])) for i, j, e in system.variable_stoichiometry
     ]
@@ -167,6 +164,20 @@ def _right_sides(work: Assembly) -> None:
             work.time[i] = node
         else:
             work.jacobian[i, direction] = node
+
+
+def _needed(work: Assembly) -> set[str]:
+    """Variables and rates that the right-hand side depends on, those of the table left out."""
+    system = work.system
+    direct = (*system.rate_rules, *system.algebraic, *((i, e) for i, _, e in system.variable_stoichiometry))
+    stack = [*work.rates, *(name for _, formula in direct for name in symbols(formula))]
+    needed: set[str] = set()
+    while stack:
+        name = stack.pop()
+        if name in work.graph.bound and name not in needed:
+            needed.add(name)
+            stack.extend(system.uses[name])
+    return needed
 
 
 def right_side_nodes(system: System, graph: Graph) -> list[int]:

@@ -37,14 +37,18 @@ class FormulaBook:
     def values(self, names: tuple[str, ...], t: float, y, p) -> np.ndarray:
         return self.observe(names, *_one_point(t, y, p))[:, 0]
 
-    def of(self, formulas: tuple[Expr, ...], t: float, y, p) -> np.ndarray:
-        """Values of formulas at one point, shape (len(formulas),)."""
+    def formulas(self, formulas: tuple[Expr, ...]) -> _core.Formulas:
+        """The core's function for these formulas, made once."""
         key = ("formulas", *map(id, formulas))
         made = self._made.get(key)
         if made is None:
             nodes = [self.graph.of(formula) for formula in formulas]
             made = self._made[key] = (make_formulas(self.system, nodes, self.graph), formulas)
-        return made[0].evaluate(*_one_point(t, y, p))[:, 0]
+        return made[0]
+
+    def of(self, formulas: tuple[Expr, ...], t: float, y, p) -> np.ndarray:
+        """Values of formulas at one point, shape (len(formulas),)."""
+        return self.formulas(formulas).evaluate(*_one_point(t, y, p))[:, 0]
 
     def derivative(self, what: str, by: str, t: float, y, p) -> np.ndarray:
         """d(rhs or rates)/d(y or p), dense."""

@@ -211,6 +211,11 @@ class Kernel:
         """Values of formulas in the symbols of `system` (those of a lowered model), shape (len(formulas),)."""
         return self._book.of(tuple(formulas), t, y, p)
 
+    def delay_formulas(self) -> tuple[_core.Formulas, _core.Formulas]:
+        """(lags, arguments) of the delayed values, in the order of `system.delays` (the last entries of p)."""
+        delays = self.system.delays
+        return self._book.formulas(tuple(d.lag for d in delays)), self._book.formulas(tuple(d.argument for d in delays))
+
     # events and switches
 
     def roots(self, t: float, y: np.ndarray, p: np.ndarray) -> np.ndarray:

@@ -56,7 +56,7 @@ class Lowering:
         self.parameters: list[str] = []
         self.derived: dict[str, Expr] = {}
         self.factors: dict[str, Expr] = {}  # state symbol -> row factor
-        self.stoichiometry: dict[tuple[int, int], Fraction] = {}
+        self.stoichiometry: dict[tuple[int, int], Fraction | int] = {}
         self.variable_stoichiometry: dict[tuple[int, int], Expr] = {}
         self.remarks: list[str] = []
 
@@ -213,12 +213,18 @@ class Lowering:
             self.static[id] = 1.0 if formula is None else float(formula)
 
     def fill_reactions(self) -> None:
-        row = {id: i for i, id in enumerate(self.states.values())}
+        row = {id: i for i, id in enumerate(self.states.values()) if id in self.reacting}
+        entries = self.stoichiometry
         for j, reaction in enumerate(self.model.reactions):
             for sign, parts in ((-1, reaction.reactants), (1, reaction.products)):
                 for part in parts:
-                    if part.species in self.reacting:
-                        self._enter(row[part.species], j, sign, part, reaction.id)
+                    i = row.get(part.species)
+                    if i is None:
+                        continue
+                    if part.stoichiometry == 1.0 and part.id is None:
+                        entries[i, j] = entries.get((i, j), 0) + sign
+                    else:
+                        self._enter(i, j, sign, part, reaction.id)
 
     def _enter(self, i: int, j: int, sign: int, part: Participant, reaction: str) -> None:
         number = self.static.get(part.id, part.stoichiometry) if part.id else part.stoichiometry
@@ -233,7 +239,7 @@ class Lowering:
             exact = Fraction(int(value)) if value == int(value) else Fraction(value).limit_denominator(10**6)
             if float(exact) != value:
                 exact = Fraction(value)
-            self.stoichiometry[i, j] = self.stoichiometry.get((i, j), Fraction(0)) + sign * exact
+            self.stoichiometry[i, j] = self.stoichiometry.get((i, j), 0) + sign * exact
             return
         if type(term) is Number:
             self.stoichiometry[i, j] = self.stoichiometry.get((i, j), 0) + sign * Fraction(term.value)
@@ -246,7 +252,13 @@ class Lowering:
     def finish(self) -> System:
         symbols_, ids = tuple(self.states), tuple(self.states.values())
         species = {s.id for s in self.model.species}
-        entries = tuple((i, j, x) for (i, j), x in sorted(self.stoichiometry.items()) if x)
+        exact: dict = {}  # one Fraction for each number that occurs
+        matrix = self.stoichiometry
+        entries = tuple(
+            (*place, exact.get(x) or exact.setdefault(x, Fraction(x)))
+            for place in sorted(matrix)
+            if (x := matrix[place])
+        )
         flexible = tuple((i, j, e) for (i, j), e in sorted(self.variable_stoichiometry.items(), key=lambda x: x[0]))
         factors = tuple(self.factors.get(s, ONE) for s in symbols_)
         ruled = tuple((i, self.rate_ruled[id]) for i, id in enumerate(ids) if id in self.rate_ruled)

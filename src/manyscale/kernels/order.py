@@ -9,8 +9,10 @@ from manyscale.errors import InputError, UnsupportedError
 from manyscale.kernels.system import System
 from manyscale.model.expr import (
     ZERO,
+    Add,
     Call,
     Expr,
+    Mul,
     Number,
     Relation,
     Symbol,
@@ -34,21 +36,47 @@ def schedule(draft: dict, definitions: dict[str, Expr], rates: dict[str, Expr], 
     for symbol in pending:
         definitions[symbol] = derivative_in_time(Symbol(rate_of[symbol]), system)
     everything = {**definitions, **rates}
-    order = sorted_by_dependency(everything)
-    changes = {
-        "variables": tuple((name, definitions[name]) for name in order if name in definitions),
-        "schedule": tuple(order),
-    }
-    system = replace(system, **changes)
-    return replace(system, roots=roots(system))
+    scans = {name: scan(formula) for name, formula in everything.items()}
+    uses = {name: names for name, (names, _) in scans.items()}
+    order = sorted_by_dependency(uses)
+    system = replace(
+        system,
+        variables=tuple((name, definitions[name]) for name in order if name in definitions),
+        schedule=tuple(order),
+        uses=uses,
+    )
+    return replace(system, roots=roots(system, [everything[name] for name, (_, jumps) in scans.items() if jumps]))
 
 
-def sorted_by_dependency(formulas: Mapping[str, Expr]) -> list[str]:
-    """Names in an order in which each formula only uses earlier ones; InputError names the members of a cycle."""
-    needs = {name: [n for n in symbols(formula) if n in formulas] for name, formula in formulas.items()}
+def scan(expr: Expr) -> tuple[set[str], bool]:
+    """Names in the expression ("" for time), and whether it can switch or jump."""
+    names: set[str] = set()
+    jumps = False
+    stack = [expr]
+    while stack:
+        node = stack.pop()
+        kind = type(node)
+        if kind is Symbol:
+            names.add(node.name)
+        elif kind is Mul:
+            stack.extend(node.factors)
+        elif kind is Add:
+            stack.extend(node.terms)
+        elif kind is Time:
+            names.add("")
+        elif kind is not Number:
+            jumps = jumps or kind is Relation or (kind is Call and node.function in JUMPING)
+            stack.extend(children(node))
+    return names, jumps
+
+
+def sorted_by_dependency(uses: Mapping[str, set[str]]) -> list[str]:
+    """Names in an order in which each only uses earlier ones; InputError names the members of a cycle."""
+    defined = uses.keys()
+    needs = {name: sorted(names & defined) for name, names in uses.items()}
     done: set[str] = set()
     order: list[str] = []
-    for start in formulas:
+    for start in uses:
         if start in done:
             continue
         path: dict[str, None] = {start: None}
@@ -100,40 +128,28 @@ def derivative_in_time(expr: Expr, system: System) -> Expr:
     return of_name(expr.name) if isinstance(expr, Symbol) else of_formula(expr)
 
 
-def find_roots(system: System) -> tuple[Expr, ...]:
+def find_roots(system: System, jumping: list[Expr]) -> tuple[Expr, ...]:
     """Functions that change sign where a relation in a trigger or formula switches, or where floor or ceil jumps.
 
-    Switches that depend on parameters alone happen at events only and are left out.
+    `jumping`: the formulas of variables and rates in which that can happen at all. Switches that depend on
+    parameters alone happen at events only and are left out.
     """
-    formulas = [formula for _, formula in (*system.variables, *system.rates, *system.rate_rules, *system.algebraic)]
+    formulas = [*jumping, *(formula for _, formula in (*system.rate_rules, *system.algebraic))]
     formulas += [formula for _, _, formula in system.variable_stoichiometry]
-    moving = {*system.state_symbols, *(d.symbol for d in system.delays)}
-    for name in system.schedule:
-        parts = _names_and_time(system.definitions[name])
-        if not moving.isdisjoint(parts):
+    formulas += [event.trigger for event in system.events]
+    moving = {"", *system.state_symbols, *(d.symbol for d in system.delays)}
+    for name in system.schedule if formulas else ():
+        if not moving.isdisjoint(system.uses[name]):
             moving.add(name)
-    moving.add("")  # stands for time
     found: dict[Expr, None] = {}
-    for formula in (*formulas, *(e.trigger for e in system.events)):
+    for formula in formulas:
         for root in _switches(formula):
-            if not moving.isdisjoint(_names_and_time(root)):
+            if not moving.isdisjoint(scan(root)[0]):
                 found.setdefault(root)
     return tuple(found)
 
 
-def _names_and_time(expr: Expr) -> set[str]:
-    names, stack = set(), [expr]
-    while stack:
-        node = stack.pop()
-        if type(node) is Symbol:
-            names.add(node.name)
-        elif type(node) is Time:
-            names.add("")
-        else:
-            stack.extend(children(node))
-    return names
-
-
+JUMPING = ("floor", "ceil", "quotient", "rem")
 PI = 3.141592653589793
 
 

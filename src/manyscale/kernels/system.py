@@ -80,6 +80,7 @@ class System:
     delays: tuple[DelayedValue, ...]
     initial_formulas: tuple[tuple[str, Expr], ...] = ()  # initial assignments by id
     remarks: tuple[str, ...] = ()
+    uses: dict[str, set[str]] = field(default_factory=dict, repr=False, compare=False)  # names in each definition
     static_stoichiometry: dict[str, float] = field(default_factory=dict)  # ids of constant stoichiometries
 
     @property
