@@ -13,6 +13,7 @@ from manyscale.terminal import (
     example_rows,
     find_example,
     output,
+    output_suffix,
     parse_region,
     parse_values,
     progress,
@@ -158,6 +159,7 @@ def simulate(
     import manyscale as ms
 
     with output(json) as answer:
+        output_suffix(out)
         read = ms.read(model)
         if end is None:
             from manyscale.scales import resolve

@@ -178,13 +178,19 @@ def trajectory_table(run: Any, ids: tuple[str, ...]) -> dict[str, list[float]]:
     return {"time": [float(t) for t in run.times], **{id: [float(x) for x in run[id]] for id in chosen}}
 
 
+def output_suffix(out: Path | None) -> str:
+    """The kind of file that `simulate` is to write; .csv stands for standard output too."""
+    suffix = out.suffix.lower() if out else ".csv"
+    if suffix not in (".csv", ".nc", ".png", ".svg", ".pdf"):
+        raise InputError(f"{out}: choose .csv, .nc, .png, .svg or .pdf")
+    return suffix
+
+
 def trajectory_file(run: Any, table: Mapping[str, list[float]], out: Path | None) -> None:
     """Write a run as CSV (also to standard output), NetCDF or a picture, as the file's extension says."""
     import csv
 
-    suffix = out.suffix.lower() if out else ".csv"
-    if suffix not in (".csv", ".nc", ".png", ".svg", ".pdf"):
-        raise InputError(f"{out}: choose .csv, .nc, .png, .svg or .pdf")
+    suffix = output_suffix(out)
     if out:
         out.parent.mkdir(parents=True, exist_ok=True)
     if suffix == ".nc":

@@ -45,7 +45,10 @@ def _scales(rows: list[Mapping[str, Any]], unit: str, evidence: Mapping[str, Any
             band["x"].append(t)
             band["high"].append(scales[count - 1])
             band["low"].append(scales[count])
-    groups = [{"id": name, "name": name, "on": True, "color": 0} for name in ("slow", "fast")]
+    groups = [
+        {"id": name, "name": name, "on": True, "color": 0, "ink": ink}
+        for name, ink in (("slow", "accent"), ("fast", "fast"))
+    ]
     return {
         "label": "Time scales of the model against time, logarithmic; the gap between slow and fast is shaded",
         "xlabel": f"time{f' ({unit})' if unit else ''}", "ylabel": f"time scale{f' ({unit})' if unit else ''}",
@@ -110,7 +113,7 @@ def _phase(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
     groups = [
         {"id": "fine", "name": "full model", "color": 0, "on": True},
         {"id": "curve", "name": series[-1]["name"], "color": 1, "on": True, "fast": True},
-        {"id": "other", "name": "other starting values", "color": 7, "on": True},
+        {"id": "other", "name": "other starting values", "color": 7, "ink": "soft", "on": True},
     ]
     axis = {}
     for name in ("slow", "fast"):

@@ -66,7 +66,7 @@
       const groups = this.spec.groups;
       if (groups.length > 1 || this.spec.keys) groups.forEach((g) => {
         const b = button("", () => !this.hidden.has(g.id), () => (this.hidden.has(g.id) ? this.hidden.delete(g.id) : this.hidden.add(g.id)), "key");
-        const swatch = document.createElement("i"); swatch.style.borderTopColor = `var(--c${g.color % 8})`;
+        const swatch = document.createElement("i"); swatch.style.borderTopColor = g.ink ? `var(--${g.ink})` : `var(--c${g.color % 8})`;
         if (g.fast) swatch.style.borderTopStyle = "dashed";
         b.append(swatch, g.name); b.title = g.title || "";
         g.button = b;
@@ -107,7 +107,7 @@
       this.drawn = this.holder.clientWidth;
       const width = Math.max(260, this.drawn), narrow = width < 520;
       const height = this.spec.height ? Math.min(this.spec.height, width * (narrow ? 0.95 : 0.62)) : Math.min(420, width * (narrow ? 0.85 : 0.5));
-      const left = narrow ? 50 : 64, right = 12, top = 12, bottom = 44;
+      const left = narrow ? 60 : 66, right = 12, top = 12, bottom = 44;
       this.box = { left, top, width: width - left - right, height: height - top - bottom };
       const view = this.view || this.extent();
       this.now = view;

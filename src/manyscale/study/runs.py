@@ -1,0 +1,164 @@
+"""What a report draws of simulations: full against small model, and the collapse onto a slow manifold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from manyscale.bridges.bridge import Bridge, Chain
+from manyscale.engines import simulate
+from manyscale.errors import ManyscaleError
+from manyscale.kernels import compile_model
+from manyscale.model.model import Model
+from manyscale.study.drawing import ELIMINATED_BY
+
+MOST_SERIES = 24
+LINEAR, LOGARITHMIC = 401, 70  # points of a time grid
+DIGITS = 6
+
+
+def grid(horizon: float, layer: float = 0.0) -> np.ndarray:
+    """Times that show both the initial layer and the rest."""
+    first = max(min(layer / 20.0 if layer else horizon * 1e-4, horizon * 1e-2), horizon * 1e-9)
+    return np.unique(
+        np.concatenate([np.linspace(0.0, horizon, LINEAR), np.geomspace(first, horizon, LOGARITHMIC)[:-1]])
+    )
+
+
+def trajectories(
+    chain: Chain, coarse: Model, observables: Sequence[str], horizon: float, units: Mapping[str, str]
+) -> dict[str, Any]:
+    """Time courses of the observables in both models, the most telling ones first; {} if the full model fails."""
+    layer = max((bridge.layer_time for bridge in chain.bridges), default=0.0)
+    times = grid(horizon, layer)
+    try:
+        full = simulate(chain.fine, times, rtol=1e-7)
+    except ManyscaleError:
+        return {}
+    small = None
+    if chain.bridges:
+        try:
+            small = simulate(coarse, times, rtol=1e-7)
+        except ManyscaleError:
+            small = None
+    fast = {id for bridge in chain.bridges if bridge.name not in ELIMINATED_BY for id in bridge.eliminated}
+    known = [id for id in observables if id in set(full.ids)]
+    ordered = _telling(known, {id: np.asarray(full[id]) for id in known}, fast)
+    names = {part.id: getattr(part, "name", "") for part in chain.fine.parts()}
+    inside = set(small.ids) if small is not None else set()
+    series = []
+    for id in ordered[:MOST_SERIES]:
+        fine = np.asarray(full[id])
+        series.append({
+            "id": id, "name": names.get(id, ""), "unit": units.get(id, ""), "fine": rounded(fine),
+            "coarse": rounded(np.asarray(small[id])) if id in inside else None,
+            "eliminated": id in fast, "observed": True,
+        })  # fmt: skip
+    shared = {one["unit"] for one in series}
+    unit = shared.pop() if len(shared) == 1 else ""
+    return {
+        "times": rounded(times), "series": series, "omitted": max(0, len(known) - MOST_SERIES), "layer_time": layer,
+        "ylabel": f"value ({unit})" if unit else "value",
+    }  # fmt: skip
+
+
+def _telling(ids: Sequence[str], values: Mapping[str, np.ndarray], fast: set[str]) -> list[str]:
+    """Kept ones that change most first, two eliminated ones early, constants last."""
+
+    def change(id: str) -> float:
+        column = values[id][np.isfinite(values[id])]
+        top = np.abs(column).max() if column.size else 0.0
+        return float(np.ptp(column) / top) if top > 0 else 0.0
+
+    kept = sorted((id for id in ids if id not in fast), key=lambda id: -round(change(id), 3))
+    gone = sorted((id for id in ids if id in fast), key=lambda id: -round(change(id), 3))
+    return [*kept[:4], *gone[:2], *kept[4:], *gone[2:]]
+
+
+def rounded(values: np.ndarray) -> list[float | None]:
+    """Plain numbers with six digits; None where there is no finite value."""
+    return [float(f"{x:.{DIGITS}g}") if np.isfinite(x) else None for x in np.asarray(values, float)]
+
+
+def phase(chain: Chain, coarse: Model, horizon: float, units: Mapping[str, str]) -> dict[str, Any] | None:
+    """A fast species against a slow variable, from several starts; None where there is nothing to draw."""
+    bridge = next((b for b in reversed(chain.bridges) if b.name not in ELIMINATED_BY and b.eliminated), None)
+    if bridge is None or bridge.fine.events or bridge.coarse.events:
+        return None
+    before, after = compile_model(bridge.fine), compile_model(bridge.coarse)
+    if before.system.delays:
+        return None
+    layer = bridge.layer_time or horizon * 1e-3
+    times = grid(horizon, layer)
+    try:
+        full, small = simulate(bridge.fine, times, rtol=1e-7), simulate(bridge.coarse, times, rtol=1e-7)
+    except ManyscaleError:
+        return None
+    both = set(full.ids) & set(small.ids)
+    slow = _most_moving([id for id in after.system.states if id in both], full)
+    slow = slow or _most_moving([id for id in both if id not in bridge.eliminated and _is_species(bridge, id)], full)
+    fast = _most_moving([id for id in bridge.eliminated if id in both], full)
+    if slow is None or fast is None or slow == fast:
+        return None
+    return {
+        "slow": slow, "fast": fast, "slow_unit": units.get(slow, ""), "fast_unit": units.get(fast, ""),
+        "fine": {"x": rounded(full[slow]), "y": rounded(full[fast])},
+        "coarse": {"x": rounded(small[slow]), "y": rounded(small[fast])},
+        "manifold": _manifold(bridge, small, slow, fast),
+        "others": _others(bridge, full, slow, fast, horizon, layer),
+    }  # fmt: skip
+
+
+def _is_species(bridge: Bridge, id: str) -> bool:
+    return any(one.id == id for one in bridge.fine.species)
+
+
+def _most_moving(ids: Sequence[str], run: Any) -> str | None:
+    best, most = None, 1e-3
+    for id in ids:
+        column = np.asarray(run[id], float)
+        top = np.abs(column).max() if np.isfinite(column).all() else 0.0
+        change = float(np.ptp(column) / top) if top > 0 else 0.0
+        if change > most * 1.001:
+            best, most = id, change
+    return best
+
+
+def _manifold(bridge: Bridge, small: Any, slow: str, fast: str) -> dict[str, list] | None:
+    """The curve fast = h(slow), where the small model has one variable and it is the one drawn."""
+    kernel = compile_model(bridge.coarse)
+    if kernel.size != 1 or kernel.system.states != (slow,) or kernel.system.state_is_amount[0]:
+        return None
+    _, p = kernel.initial()
+    top = float(np.max(small[slow]))
+    states = np.linspace(min(0.0, float(np.min(small[slow]))), 1.6 * top if top > 0 else 1.0, 160)[:, None]
+    values = kernel.observe([fast], np.zeros(len(states)), states, p)[0]
+    if not np.isfinite(values).all():
+        return None
+    return {"x": rounded(states[:, 0]), "y": rounded(values)}
+
+
+def _others(bridge: Bridge, full: Any, slow: str, fast: str, horizon: float, layer: float) -> list[dict[str, list]]:
+    """Runs of the full model from points beside the manifold: a state on the way, with the fast species moved."""
+    kernel = compile_model(bridge.fine)
+    states = [id for id, amount in zip(kernel.system.states, kernel.system.state_is_amount, strict=True) if not amount]
+    if len(states) != kernel.size or fast not in states:
+        return []
+    found = []
+    times = np.unique(np.concatenate([[0.0], np.geomspace(layer / 50.0, horizon / 4.0, 120)]))
+    top = float(np.max(full[fast]))
+    for share, factor in ((0.0, 0.0), (0.08, 1.7), (0.25, 0.15), (0.45, 1.9), (0.7, 0.1)):
+        where = int(round(share * (len(full.times) - 1)))
+        values = {id: float(full[id][where]) for id in states}
+        values[fast] = values[fast] * factor if factor < 1 else max(values[fast] * factor, 0.4 * top)
+        try:
+            run = simulate(bridge.fine, times, values=values, rtol=1e-6)
+        except ManyscaleError:
+            continue
+        lowest = min(float(np.min(run[one.id])) for one in bridge.fine.species if one.id in set(run.ids))
+        if lowest < -1e-9 * max(abs(v) for v in values.values()):
+            continue  # that start does not exist: a conserved total would be exceeded
+        found.append({"x": rounded(run[slow]), "y": rounded(run[fast])})
+    return found
