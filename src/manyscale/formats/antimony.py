@@ -95,14 +95,21 @@ def _here(text: str, language: str, folder: Path | None) -> tuple[bool, str]:
         antimony.clearDirectories()
         if folder is not None:
             antimony.addDirectory(str(folder))
-        load = antimony.loadAntimonyString if language == "antimony" else antimony.loadSBMLString
-        if load(text) < 0:
-            return False, antimony.getLastError() or "not understood by Antimony"
-        main = antimony.getMainModuleName()
-        result = antimony.getSBMLString(main) if language == "antimony" else antimony.getAntimonyString(main)
-        problem = "" if result else antimony.getLastError()
-        antimony.clearPreviousLoads()
-        return bool(result), result or problem or "the model is empty"
+        try:
+            return _with(antimony, text, language)
+        except UnicodeDecodeError:
+            return False, ": a character outside plain ASCII stands where Antimony reads names; replace it"
+
+
+def _with(antimony, text: str, language: str) -> tuple[bool, str]:
+    load = antimony.loadAntimonyString if language == "antimony" else antimony.loadSBMLString
+    if load(text) < 0:
+        return False, antimony.getLastError() or "not understood by Antimony"
+    main = antimony.getMainModuleName()
+    result = antimony.getSBMLString(main) if language == "antimony" else antimony.getAntimonyString(main)
+    problem = "" if result else antimony.getLastError()
+    antimony.clearPreviousLoads()
+    return bool(result), result or problem or "the model is empty"
 
 
 def _apart(text: str, language: str, name: str, folder: Path | None) -> tuple[bool, str]:
