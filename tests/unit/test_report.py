@@ -20,7 +20,23 @@ CHROMIUM = next(
 )
 WATCH = """<script>addEventListener("load", () => setTimeout(() => {
   document.documentElement.dataset.resources = JSON.stringify(performance.getEntriesByType("resource").map((e) => e.name));
-  document.documentElement.dataset.width = document.documentElement.scrollWidth; }, 400));</script></body>"""
+  }, 900));</script></body>"""
+USE = """<script>addEventListener("load", () => setTimeout(() => {
+  const page = document.documentElement, before = [...document.querySelectorAll(".chart svg")].map((svg) => svg.innerHTML);
+  const at = (svg, kind, x, y) => { const box = svg.getBoundingClientRect(); svg.dispatchEvent(new PointerEvent(kind,
+    { clientX: box.left + x * box.width, clientY: box.top + y * box.height, button: 0, pointerId: 1, pointerType: "mouse", bubbles: true })); };
+  let values = 0, zoomed = 0, told = 0;
+  document.querySelectorAll(".chart").forEach((holder, i) => {
+    const svg = holder.querySelector("svg"); svg.setPointerCapture = () => {};
+    at(svg, "pointermove", 0.5, 0.5); values += !holder.querySelector(".values").hidden;
+    at(svg, "pointerdown", 0.4, 0.3); at(svg, "pointermove", 0.7, 0.6); at(svg, "pointerup", 0.7, 0.6);
+    zoomed += svg.innerHTML !== before[i];
+  });
+  document.querySelectorAll(".controls button").forEach((b) => b.click());
+  document.querySelectorAll(".term").forEach((b) => { b.focus(); told += document.getElementById("bubble").textContent === b.dataset.tip; });
+  document.querySelectorAll(".species").forEach((s) => s.focus());
+  page.dataset.values = values; page.dataset.zoomed = zoomed; page.dataset.told = told === document.querySelectorAll(".term").length;
+}, 300));</script></body>"""
 
 
 class Tags(HTMLParser):
@@ -121,6 +137,10 @@ def test_subtraction_and_fractions_are_typeset_as_such():
     assert mathml.name("alpha") == "<mi>α</mi>"
 
 
+def test_powers_of_fractions_keep_their_parentheses():
+    assert "<mo>(</mo><mfrac>" in mathml.formula(["^", ["*", "p", ["^", "K", -1.0]], "n"])
+
+
 def test_network_drawing_is_well_formed_and_boxes_do_not_overlap():
     drawn = network.draw(sample().evidence["network"])
     root = ElementTree.fromstring(drawn["svg"])
@@ -153,7 +173,7 @@ def browse(path, *options: str) -> subprocess.CompletedProcess:
 
 def watched(text: str, path, *options: str) -> tuple[str, list[str]]:
     """The page after its scripts ran, and what it wrote to the console."""
-    path.write_text(text.replace("</body>", WATCH), encoding="utf-8")
+    path.write_text(text.replace("</body>", USE).replace("</body>", WATCH), encoding="utf-8")
     done = browse(path, "--dump-dom", *options)
     return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
 
@@ -164,6 +184,8 @@ def test_browser_reports_no_errors_and_no_requests(study, tmp_path):
     page, console = watched(render(study), tmp_path / "report.html")
     assert console == []
     assert 'data-resources="[]"' in page
+    charts = 3 if study.chain else 1
+    assert f'data-values="{charts}"' in page and f'data-zoomed="{charts}"' in page and 'data-told="true"' in page
     for id in ("scales", "trajectories", "phase") if study.chain else ("scales",):
         holder = page[page.index(f'id="{id}"') :]
         assert "<path" in holder[: holder.index("</svg>")], f"chart {id} is empty"

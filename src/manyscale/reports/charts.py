@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from manyscale.reports.words import label
+
 SHOWN_AT_FIRST = 6
 
 
@@ -23,7 +25,7 @@ def charts(data: Mapping[str, Any]) -> dict[str, Any]:
 def _scales(rows: list[Mapping[str, Any]], unit: str, evidence: Mapping[str, Any]) -> dict[str, Any] | None:
     """Time scales against time, slowest first, the gap shaded."""
     rows = [row for row in rows if row["time_scales"]]
-    usable = [sorted((x for x in row["time_scales"] if isinstance(x, float) and x > 0), reverse=True) for row in rows]
+    usable = [sorted((x for x in row["time_scales"] if isinstance(x, (int, float)) and x > 0), reverse=True) for row in rows]
     if not any(usable):
         return None
     times = [row["t"] for row in rows]
@@ -76,13 +78,23 @@ def _trajectories(found: Mapping[str, Any] | None, unit: str) -> dict[str, Any] 
     for place, (one, top) in enumerate(zip(found["series"], tops, strict=True)):
         largest[one["id"]] = top or 1.0
         groups.append({
-            "id": one["id"], "name": one["id"], "color": place, "on": place < SHOWN_AT_FIRST, "fast": one["eliminated"],
-            "title": one["name"],
+            "id": one["id"], "name": label(one["id"], one["name"]), "color": place, "on": place < SHOWN_AT_FIRST, "fast": one["eliminated"],
+            "title": f"{one['id']}: {one['name']}" if one["name"] else one["id"],
         })  # fmt: skip
         base = {"group": one["id"], "x": found["times"], "color": place, "unit": one["unit"]}
-        series.append({**base, "name": f"{one['id']}, full", "y": one["fine"], "width": 5, "opacity": 0.35})
+        series.append(
+            {**base, "name": f"{label(one['id'], one['name'])}, full", "y": one["fine"], "width": 5, "opacity": 0.35}
+        )
         if one["coarse"] is not None:
-            series.append({**base, "name": f"{one['id']}, small", "y": one["coarse"], "width": 2, "dash": "7 4"})
+            series.append(
+                {
+                    **base,
+                    "name": f"{label(one['id'], one['name'])}, small",
+                    "y": one["coarse"],
+                    "width": 2,
+                    "dash": "7 4",
+                }
+            )
     apart = [top for top in shown or tops if top > 0]
     return {
         "label": "Time courses of the full and the small model", "keys": True,

@@ -21,7 +21,7 @@ def equation(left: str, tree: Any) -> str:
 
 def inline(tree: Any) -> str:
     """A formula as a MathML element in a line of text."""
-    return f"<math>{formula(tree)}</math>"
+    return f'<math displaystyle="true">{formula(tree)}</math>'
 
 
 def rate(id: str) -> str:
@@ -112,7 +112,7 @@ def _product(factors: list) -> tuple[str, int]:
         else:
             above.append(factor)
     if below:
-        return f"<mfrac>{_row(above)}{_row(below)}</mfrac>", ATOM
+        return f"<mfrac>{_row(above)}{_row(below)}</mfrac>", PRODUCT
     return _row(above), PRODUCT
 
 
@@ -136,7 +136,7 @@ def _power(rest: list) -> tuple[str, int]:
         return f"<msqrt>{formula(base)}</msqrt>", ATOM
     if isinstance(exponent, (int, float)) and exponent < 0:
         below = formula(base) if exponent == -1 else _power([base, -exponent])[0]
-        return f"<mfrac><mn>1</mn><mrow>{below}</mrow></mfrac>", ATOM
+        return f"<mfrac><mn>1</mn><mrow>{below}</mrow></mfrac>", PRODUCT
     return f"<msup><mrow>{_wrapped(base, ATOM)}</mrow><mrow>{formula(exponent)}</mrow></msup>", POWER
 
 

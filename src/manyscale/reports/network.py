@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from manyscale.reports.layout import place
+from manyscale.reports.words import label
 
 LARGEST = 64  # species; more cannot be read
-CHARACTER, HEIGHT, MARGIN = 7.1, 24.0, 26.0
+CHARACTER, HEIGHT, MARGIN = 7.7, 24.0, 26.0
 
 STATES = {  # state of a species -> what it means, for the legend
     "kept": "kept in the small model",
@@ -75,7 +76,8 @@ def _width(one: Mapping[str, Any]) -> float:
 
 
 def _label(one: Mapping[str, Any]) -> str:
-    return one["id"] if len(one["id"]) <= 18 else one["id"][:17] + "…"
+    text = label(one["id"], one.get("name", ""))
+    return text if len(text) <= 20 else text[:19] + "…"
 
 
 def _box(one: Mapping[str, Any], centre: np.ndarray, size: np.ndarray) -> str:

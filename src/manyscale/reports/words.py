@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+OPAQUE = re.compile(r"(?i)(s|c|x|m|r|sp|species|spec|metabolite|mwid|id|v|y)?_?_?[0-9]+(_.*)?|mw[0-9a-f_]{10,}")
 EXACT = ("conserve", "prune")  # bridges that change nothing and so do not count as reductions
 
 TERMS = {  # word -> what it means, in one or two plain sentences
@@ -70,6 +72,11 @@ def quantity(value: float | str | None, unit: str = "") -> str:
         mantissa, exponent = text.split("e")
         text = f"{mantissa}·10^{int(exponent)}"
     return f"{text} {unit}".strip()
+
+
+def label(id: str, name: str) -> str:
+    """What to call a thing: its id, or its name where the id is only a number, such as s_0467 or c86."""
+    return name if name and len(name) <= 24 and OPAQUE.fullmatch(id) else id
 
 
 def listing(items: Sequence[str], most: int = 6) -> str:

@@ -80,7 +80,7 @@ def scale_rows(scales: Any) -> list[dict[str, Any]]:
     return [
         {
             "t": plain(row.t),
-            "time_scales": [x for x in plain(row.time_scales) if isinstance(x, float)],
+            "time_scales": [x for x in plain(row.time_scales) if isinstance(x, (int, float))],
             "gap": plain(row.gap),
             "fast_species": list(row.fast_species),
         }

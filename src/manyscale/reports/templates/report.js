@@ -87,13 +87,14 @@
       if (!s.shared) { const most = this.spec.largest[s.group] || 1; s.shared = s.y.map((v) => (v === null ? null : v / most)); }
       return s.shared;
     }
+    seen(x, y) { return x !== null && y !== null && !(this.xlog && x <= 0) && !(this.ylog && y <= 0); }
     extent() {
       let [a, b, c, d] = [Infinity, -Infinity, Infinity, -Infinity];
       for (const s of this.curves()) {
         const ys = this.y(s);
         for (let i = 0; i < s.x.length; i++) {
           const x = s.x[i], y = ys[i];
-          if (x === null || y === null || (this.xlog && x <= 0) || (this.ylog && y <= 0)) continue;
+          if (!this.seen(x, y)) continue;
           a = Math.min(a, x); b = Math.max(b, x); c = Math.min(c, y); d = Math.max(d, y);
         }
       }
@@ -154,7 +155,7 @@
       const ys = this.y(s), parts = []; let pen = "M";
       for (let i = 0; i < s.x.length; i++) {
         const x = s.x[i], y = ys[i];
-        if (x === null || y === null || (this.xlog && x <= 0) || (this.ylog && y <= 0)) { pen = "M"; continue; }
+        if (!this.seen(x, y)) { pen = "M"; continue; }
         parts.push(`${pen}${this.X(x).toFixed(1)},${this.Y(y).toFixed(1)}`); pen = "L";
       }
       if (!parts.length) return;
@@ -162,7 +163,7 @@
       if (s.dash) look["stroke-dasharray"] = s.dash;
       if (s.opacity) look["stroke-opacity"] = s.opacity;
       make("path", look, parent);
-      if (s.dots) for (let i = 0; i < s.x.length; i++) if (ys[i] !== null) make("circle", { cx: this.X(s.x[i]), cy: this.Y(ys[i]), r: 2.4, fill: look.stroke }, parent);
+      if (s.dots) for (let i = 0; i < s.x.length; i++) if (this.seen(s.x[i], ys[i])) make("circle", { cx: this.X(s.x[i]), cy: this.Y(ys[i]), r: 2.4, fill: look.stroke }, parent);
     }
     at(event) { const box = this.svg.getBoundingClientRect(); return { x: event.clientX - box.left, y: event.clientY - box.top }; }
     inside(p) { const b = this.box; return p.x >= b.left && p.x <= b.left + b.width && p.y >= b.top && p.y <= b.top + b.height; }
@@ -174,13 +175,14 @@
       const rows = [], want = this.X.back(p.x);
       for (const s of this.curves()) {
         if (s.silent) continue;
+        const ys = this.y(s);
         let best = -1, near = Infinity;
         for (let i = 0; i < s.x.length; i++) {
-          if (s.x[i] === null || s.y[i] === null) continue;
-          const far = this.spec.nearest ? Math.hypot(this.X(s.x[i]) - p.x, this.Y(this.y(s)[i]) - p.y) : Math.abs(s.x[i] - want);
+          if (!this.seen(s.x[i], ys[i])) continue;
+          const far = this.spec.nearest ? Math.hypot(this.X(s.x[i]) - p.x, this.Y(ys[i]) - p.y) : Math.abs(s.x[i] - want);
           if (far < near) { near = far; best = i; }
         }
-        if (best >= 0) rows.push({ s, i: best, y: this.Y(this.y(s)[best]), far: near });
+        if (best >= 0) rows.push({ s, i: best, y: this.Y(ys[best]), far: near });
       }
       if (!rows.length) return;
       rows.sort((a, b) => (this.spec.nearest ? a.far - b.far : Math.abs(a.y - p.y) - Math.abs(b.y - p.y)));
@@ -232,6 +234,8 @@
     const holder = document.getElementById(id);
     if (holder) new Chart(holder, { id, ...spec });
   }
+
+  addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => (one.open = true)));
 
   // Bubbles that explain a term: on hover, on keyboard focus and on tap.
   const bubble = document.getElementById("bubble");
