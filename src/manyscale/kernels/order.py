@@ -21,6 +21,7 @@ from manyscale.model.expr import (
     children,
     mul,
     symbols,
+    transform,
 )
 
 
@@ -123,9 +124,14 @@ def derivative_in_time(expr: Expr, system: System) -> Expr:
         from manyscale.model.algebra import differentiate
 
         terms = [mul(differentiate(formula, name), of_name(name)) for name in sorted(symbols(formula))]
-        return add(differentiate(formula, Time()), *terms)
+        explicit = transform(formula, lambda node: Symbol(CLOCK) if type(node) is Time else node)
+        by_time = transform(differentiate(explicit, CLOCK), lambda node: Time() if node == Symbol(CLOCK) else node)
+        return add(by_time, *terms)
 
     return of_name(expr.name) if isinstance(expr, Symbol) else of_formula(expr)
+
+
+CLOCK = "(time)"  # stands for time where a derivative by it is taken; no id looks like this
 
 
 def find_roots(system: System, jumping: list[Expr]) -> tuple[Expr, ...]:
