@@ -88,7 +88,7 @@ def analyze(
     time_limit: TimeLimit = None,
     json: Json = False,
 ) -> None:
-    """The main job: time scales, a certified smaller model where there is one, and a report.
+    """Find time scales and a certified smaller model; write a report.
 
     Writes report.html (to read), study.json (to replay) and, if the model could be made smaller, reduced.xml (SBML).
     Without options the question is derived from the model and printed.
@@ -122,7 +122,7 @@ def replay(
     study: Annotated[Path, typer.Argument(metavar="STUDY", help="The study.json that `analyze` wrote.")],
     json: Json = False,
 ) -> None:
-    """Do the work of a study again from its record alone and say whether the results agree."""
+    """Do a study again from its record; say whether results agree."""
     from manyscale.study.replaying import replay as run
 
     with output(json) as answer, progress() as note:
@@ -153,7 +153,7 @@ def simulate(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Run a model and write its time courses as a table, a NetCDF file or a picture."""
+    """Run a model; write a table, a NetCDF file or a picture."""
     import numpy as np
 
     import manyscale as ms
@@ -182,7 +182,7 @@ def measure(
     set_: Set = None,
     json: Json = False,
 ) -> None:
-    """Time scales along the simulated time course: what is fast, what is slow, and where the gap is."""
+    """Show what is fast, what is slow, and where the gap is."""
     from manyscale.reports.text import scale_lines
     from manyscale.study.analysis import measured
 
@@ -209,7 +209,7 @@ def reduce(
     time_limit: TimeLimit = None,
     json: Json = False,
 ) -> None:
-    """Make a model smaller, check the result, and write the small model only."""
+    """Make a model smaller, check it, write the small model only."""
     from manyscale.formats import write
     from manyscale.reports.text import verdict_lines
     from manyscale.study.analysis import analyze as run
@@ -240,7 +240,7 @@ def verify(
     seed: Seed = 1,
     json: Json = False,
 ) -> None:
-    """Check a study's small model against its full model at new points of the region."""
+    """Check a study's small model at new points of the region."""
     from manyscale.study.replaying import verify_again
 
     with output(json) as answer, progress() as note:
@@ -257,7 +257,7 @@ def convert(
     source: Annotated[Path, typer.Argument(help="An SBML, Antimony or .net file.")],
     target: Annotated[Path, typer.Argument(help="The file to write: .xml (SBML L3V2) or .ant (Antimony).")],
 ) -> None:
-    """Read a model in one format and write it in another; the format follows from the extension."""
+    """Read a model in one format, write it in another."""
     from manyscale.formats import read, write
 
     model = read(source)
@@ -296,7 +296,7 @@ def bench(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="ode, ensemble, cold, corpus or pairs; options after it are passed on.")],
 ) -> None:
-    """Measure speed and coverage against other tools (needs a checkout with benchmarks/)."""
+    """Measure speed and coverage against other tools (in a checkout)."""
     raise typer.Exit(run_benchmark(name, context.args))
 
 

@@ -39,6 +39,13 @@ def test_every_example_reads_without_remarks_about_what_was_interpreted(examples
         assert model.id == name
 
 
+def test_units_of_every_example_are_declared_and_agree(examples):
+    from manyscale.model.unit_check import check_units
+
+    for path in examples.glob("*.ant"):
+        assert check_units(ms.read(path)).ok is True, path.name
+
+
 def test_every_example_cites_its_paper_and_is_listed(examples):
     listed = (examples / "README.md").read_text(encoding="utf-8")
     for path in examples.glob("*.ant"):

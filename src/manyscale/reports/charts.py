@@ -25,7 +25,9 @@ def charts(data: Mapping[str, Any]) -> dict[str, Any]:
 def _scales(rows: list[Mapping[str, Any]], unit: str, evidence: Mapping[str, Any]) -> dict[str, Any] | None:
     """Time scales against time, slowest first, the gap shaded."""
     rows = [row for row in rows if row["time_scales"]]
-    usable = [sorted((x for x in row["time_scales"] if isinstance(x, (int, float)) and x > 0), reverse=True) for row in rows]
+    usable = [
+        sorted((x for x in row["time_scales"] if isinstance(x, (int, float)) and x > 0), reverse=True) for row in rows
+    ]
     if not any(usable):
         return None
     times = [row["t"] for row in rows]

@@ -97,7 +97,8 @@ def _sections(page: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _conserved(evidence: Mapping[str, Any]) -> list[dict[str, str]]:
     return [
         {
-            "name": one["name"],
+            "name": f"<math>{mathml.name(one['id'])}</math>",
+            "text": one["name"] if one["name"] != one["id"] else "",
             "formula": mathml.inline(one["formula"]),
             "value": words.quantity(one["value"], one.get("unit", "")),
         }

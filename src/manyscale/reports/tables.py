@@ -26,7 +26,7 @@ def tiles(data: Mapping[str, Any]) -> list[dict[str, str]]:
             found.append({"value": f"≤ {percent(max(bounds))}", "text": "promised for the whole region"})
         gap = words.typical_gap(data)
         if gap:
-            found.append({"value": f"{gap:.3g} ×", "text": "gap between fast and slow"})
+            found.append({"value": f"{words.times(gap)} ×", "text": "gap between fast and slow"})
         found.append({"value": real[-1]["tier"], "text": "strength of the evidence"})
     elif data["chain"]:
         found.append({"value": "exact", "text": "strength of the evidence"})

@@ -63,6 +63,14 @@ def percent(value: float | str | None) -> str:
     return f"{share:.1e} %" if abs(share) < 0.001 else f"{share:.2g} %" if share < 10 else f"{share:.0f} %"
 
 
+def times(factor: float) -> str:
+    """A factor in two significant digits: 230, 7 000, 2·10^9."""
+    if factor >= 1e7:
+        return quantity(float(f"{factor:.1e}"))
+    rounded = float(f"{factor:.2g}")
+    return f"{rounded:,.0f}".replace(",", "\u202f") if rounded >= 10 else f"{rounded:g}"
+
+
 def quantity(value: float | str | None, unit: str = "") -> str:
     """A number in four significant digits with its unit."""
     if value is None or isinstance(value, str):
@@ -163,7 +171,7 @@ def found(study: Mapping[str, Any], real: list) -> str:
         )
     gap = typical_gap(study)
     if fast and gap:
-        parts.append(f"The fast part settles about {gap:.3g} times faster than the rest moves.")
+        parts.append(f"The fast part settles about {times(gap)} times faster than the rest moves.")
     if not real and study["refusals"]:
         parts.append(f"No species could be treated as fast: {study['refusals'][0]['reason'].rstrip('.')}.")
     if not parts:

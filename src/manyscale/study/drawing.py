@@ -13,6 +13,7 @@ from manyscale.model.model import Model
 from manyscale.model.parts import Participant
 from manyscale.model.printing import infix
 from manyscale.model.simplify import simplify
+from manyscale.model.unit_check import check_units
 from manyscale.study.formulas import LARGEST, encode, size
 from manyscale.study.record import plain
 
@@ -157,3 +158,8 @@ def verification(found: Any) -> dict[str, Any]:
         },
         "errors": plain(dict(found.per_observable)),
     }
+
+
+def units_ok(model: Model) -> bool | None:
+    """Whether the units of every formula agree; None if not all are declared."""
+    return check_units(model).ok

@@ -149,16 +149,22 @@ def _others(bridge: Bridge, full: Any, slow: str, fast: str, horizon: float, lay
     found = []
     times = np.unique(np.concatenate([[0.0], np.geomspace(layer / 50.0, horizon / 4.0, 120)]))
     top = float(np.max(full[fast]))
-    for share, factor in ((0.0, 0.0), (0.08, 1.7), (0.25, 0.15), (0.45, 1.9), (0.7, 0.1)):
-        where = int(round(share * (len(full.times) - 1)))
-        values = {id: float(full[id][where]) for id in states}
-        values[fast] = values[fast] * factor if factor < 1 else max(values[fast] * factor, 0.4 * top)
-        try:
-            run = simulate(bridge.fine, times, values=values, rtol=1e-6)
-        except ManyscaleError:
-            continue
-        lowest = min(float(np.min(run[one.id])) for one in bridge.fine.species if one.id in set(run.ids))
-        if lowest < -1e-9 * max(abs(v) for v in values.values()):
-            continue  # that start does not exist: a conserved total would be exceeded
-        found.append({"x": rounded(run[slow]), "y": rounded(run[fast])})
+    for share, up in ((0.0, False), (0.08, True), (0.25, False), (0.45, True), (0.7, False)):
+        where = round(share * (len(full.times) - 1))
+        start = {id: float(full[id][where]) for id in states}
+        for factor in (1.7, 1.2, 1.07) if up else (0.15, 0.6):
+            run = _moved(bridge, {**start, fast: factor * start[fast] if start[fast] else 0.3 * factor * top}, times)
+            if run is not None:
+                found.append({"x": rounded(run[slow]), "y": rounded(run[fast])})
+                break
     return found
+
+
+def _moved(bridge: Bridge, values: dict[str, float], times: np.ndarray) -> Any:
+    """A run from these values; None if they do not exist (a conserved total would be exceeded)."""
+    try:
+        run = simulate(bridge.fine, times, values=values, rtol=1e-6)
+    except ManyscaleError:
+        return None
+    lowest = min(float(np.min(run[one.id])) for one in bridge.fine.species if one.id in set(run.ids))
+    return None if lowest < -1e-9 * max(abs(v) for v in values.values()) else run
