@@ -76,7 +76,7 @@ def test_conversion_factors_of_model_and_species():
 
 def test_boundary_and_constant_species_are_parameters():
     species = (Species("A", "c", 3.0, boundary=True), Species("B", "c", 0.0), Species("C", "c", 1.0, constant=True))
-    kernel, y, p = start(decay(species=species))
+    kernel, _y, _p = start(decay(species=species))
     assert kernel.system.states == ("B",)
     assert {"A", "C"} <= set(kernel.system.parameters)
 
@@ -84,7 +84,9 @@ def test_boundary_and_constant_species_are_parameters():
 def test_growing_compartments_dilute_but_conserve_amounts():
     cell = Compartment("c", 2.0, constant=False)
     rules = (Rule("rate", Number(0.1) * S("c"), "c"),)
-    kernel, y, p = start(decay(compartments=(cell,), rules=rules, reactions=(reaction("r", ["A"], ["B"], Number(0.0)),)))
+    kernel, y, p = start(
+        decay(compartments=(cell,), rules=rules, reactions=(reaction("r", ["A"], ["B"], Number(0.0)),))
+    )
     assert kernel.system.states == ("A", "B", "c")
     assert kernel.system.state_is_amount == (True, True, False)
     np.testing.assert_allclose(y, [6.0, 0.0, 2.0])
@@ -118,7 +120,7 @@ def test_assignment_rules_in_any_order_and_reaction_rates_as_symbols():
 def test_circular_rules_are_refused_by_name():
     parameters = (Parameter("u", constant=False), Parameter("v", constant=False))
     rules = (Rule("assignment", S("v"), "u"), Rule("assignment", S("u"), "v"))
-    with pytest.raises(InputError, match="circle: .*u -> v|circle: .*v -> u"):
+    with pytest.raises(InputError, match=r"circle: .*u -> v|circle: .*v -> u"):
         lower(Model(parameters=parameters, rules=rules))
 
 
@@ -186,7 +188,7 @@ def test_initial_assignments_in_any_order_with_rates_and_overrides():
 
 
 def test_unknown_overrides_are_refused_with_near_matches():
-    with pytest.raises(InputError, match="kk.*did you mean k"):
+    with pytest.raises(InputError, match=r"kk.*did you mean k"):
         compile_model(decay()).initial({"kk": 1.0})
 
 
@@ -254,7 +256,7 @@ def test_fast_reactions_are_projected():
 
 def test_delays_become_the_last_parameters():
     rate = Delay(S("A"), Number(2.0)) * S("k")
-    kernel, y, p = start(decay(reactions=(reaction("r", ["A"], ["B"], rate),)))
+    kernel, _y, p = start(decay(reactions=(reaction("r", ["A"], ["B"], rate),)))
     assert kernel.system.parameters[-1] == kernel.system.delays[0].symbol
     assert p[-1] == 3.0  # before the start, the value at the start
 
@@ -285,7 +287,7 @@ def test_kernels_are_kept_per_model_and_survive_pickling():
 
 
 def test_values_over_time_come_in_one_call():
-    kernel, y, p = start(decay())
+    kernel, _y, p = start(decay())
     states = np.array([[3.0, 0.0], [2.0, 1.0], [1.0, 2.0]])
     times = np.array([0.0, 1.0, 2.0])
     got = kernel.observe(["r", "A", "k"], times, states, p)
