@@ -1,0 +1,59 @@
+"""`simulate`: one call for every level of description."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from manyscale.engines.ode import Progress, simulate_ode
+from manyscale.engines.trajectory import Trajectory
+from manyscale.errors import InputError
+from manyscale.kernels import compile_model
+from manyscale.model.model import Model
+
+LEVELS: dict[str, Callable] = {"ode": simulate_ode}  # level -> engine
+
+
+def as_model(model: Model | str | Path) -> Model:
+    """The model itself, or read from a path or text."""
+    if isinstance(model, Model):
+        return model
+    from manyscale.formats import read
+
+    return read(model)
+
+
+def simulate(model: Model | str | Path, times, *, level: str = "ode", values: Mapping[str, float] | None = None,
+             replicates: int | None = None, seed: int | None = None, rtol: float = 1e-6, atol=None,
+             method: str = "auto", max_steps: int = 10_000_000, progress: Callable[[float], None] | None = None,
+             ) -> Trajectory:  # fmt: skip
+    """Run a model from t = 0.
+
+    times: ascending output times in the model's time unit. values: initial values and parameters by id, in the meaning
+    that the id has in formulas and in the model's units. rtol, atol: relative and absolute tolerance (atol: one number,
+    or one per state; default: scaled to each state's magnitude). method: "auto", "bdf", "rosenbrock" or "explicit".
+
+    Returns a Trajectory; with `replicates` its values have shape (replicate, time) (equal rows at level "ode").
+    Errors: InputError for what cannot be run; SimulationError when the method gives up, with what had been computed in
+    `.partial`. Ctrl-C raises KeyboardInterrupt, with `.partial` likewise.
+    """
+    if level not in LEVELS:
+        raise InputError(f"level {level!r} is not available; levels: {', '.join(LEVELS)}")
+    if replicates is not None and (not isinstance(replicates, (int, np.integer)) or replicates < 1):
+        raise InputError("replicates must be a positive whole number")
+    model = as_model(model)
+    bar = progress or Progress(f"simulating {model.id}")
+    try:
+        run = LEVELS[level](
+            compile_model(model), times, values=values, rtol=rtol, atol=atol, method=method, seed=seed,
+            max_steps=max_steps, progress=bar,
+        )  # fmt: skip
+    finally:
+        if isinstance(bar, Progress):
+            bar.close()
+    if replicates is not None:
+        run.states = np.repeat(run.states[None], replicates, axis=0)
+        run.parameters = np.repeat(run.parameters[None], replicates, axis=0)
+    return run

@@ -1,0 +1,43 @@
+"""Default absolute tolerances, scaled to the magnitudes that each state really has."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from manyscale.errors import InputError
+from manyscale.kernels.system import System
+
+TRACKING = 1e-3  # absolute tolerance as a share of rtol * (largest value so far)
+FLOOR = 1e-15  # of the largest initial value of states of the same kind
+
+
+def absolute_tolerance(system: System, y0: np.ndarray, rtol: float, atol) -> tuple[np.ndarray, float]:
+    """(atol, tracking): one tolerance per state, in its own unit, and the share by which it follows the solution.
+
+    Given by the user: used as it is (tracking 0). Otherwise it is a small share of rtol times the largest absolute value
+    that the state has had so far, so that models in molecules and models in attomoles are treated alike; states that
+    begin at zero start from a floor far below the largest initial value of their kind.
+    """
+    if atol is not None:
+        given = np.broadcast_to(np.asarray(atol, dtype=float), y0.shape)
+        if not (np.isfinite(given).all() and (given > 0).all()):
+            raise InputError("atol must be positive numbers: one, or one per state")
+        return np.ascontiguousarray(given), 0.0
+    size = np.abs(y0)
+    size = np.where(np.isfinite(size), size, 0.0)
+    typical = np.ones_like(size)
+    species = np.asarray(system.state_is_species, dtype=bool)
+    amounts = np.asarray(system.state_is_amount, dtype=bool)
+    for kind in (species & amounts, species & ~amounts):
+        largest = size[kind].max(initial=0.0)
+        typical[kind] = largest if largest > 0 else 1.0
+    typical[~species] = np.where(size[~species] > 0, size[~species], 1.0)
+    floor = FLOOR * max(1.0, rtol / 1e-6) * typical
+    return np.maximum(floor, TRACKING * rtol * size), TRACKING
+
+
+def check_tolerance(rtol: float) -> float:
+    """rtol as a float within what double precision allows."""
+    if not (1e-13 <= rtol <= 0.1):
+        raise InputError(f"rtol = {rtol:g} is outside 1e-13 ... 0.1")
+    return float(rtol)
