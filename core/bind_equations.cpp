@@ -169,13 +169,38 @@ static void bind_lanes(nb::module_& m) {
     (e.*function)(t.data(), y.data(), out.data());
     return out;
   };
+  m.def("run_operation", [](int operation, Reals a, Reals b, Reals c, bool lanes) {
+    if (operation < 0 || operation >= static_cast<int>(Op::count)) throw std::invalid_argument("unknown operation");
+    for (const Reals* x : {&a, &b, &c}) need(*x, kLanes, "operand");
+    double slots[4 * kLanes];
+    const Instruction one = {operation, 3, 0, 1, 2};
+    RealOut out = new_array({kLanes});
+    for (int l = 0; l < (lanes ? 1 : kLanes); ++l) {
+      for (int k = 0; k < (lanes ? kLanes : 1); ++k) {
+        const int step = lanes ? kLanes : 1;
+        slots[k] = a.data()[l + k], slots[step + k] = b.data()[l + k], slots[2 * step + k] = c.data()[l + k];
+      }
+      lanes ? run_lanes(&one, 1, slots) : run_scalar(&one, 1, slots);
+      for (int k = 0; k < (lanes ? kLanes : 1); ++k) out.data()[l + k] = slots[3 * (lanes ? kLanes : 1) + k];
+    }
+    return out;
+  });
   nb::class_<LaneEquations>(m, "LaneEquations")
       .def("__init__", [](LaneEquations* self, std::shared_ptr<EquationData> d) { new (self) LaneEquations(d); })
       .def("set_parameters",
            [](LaneEquations& e, Reals p) { e.set_parameters(p.data()); })
       .def("rhs", [run](LaneEquations& e, Reals t, Reals y) { return run(e, t, y, e.size(), &LaneEquations::rhs); })
-      .def("jacobian", [run](LaneEquations& e, Reals t, Reals y) {
-        return run(e, t, y, e.pattern().nonzeros(), &LaneEquations::jacobian);
+      .def("jacobian",
+           [run](LaneEquations& e, Reals t, Reals y) {
+             return run(e, t, y, e.pattern().nonzeros(), &LaneEquations::jacobian);
+           })
+      .def("seconds_per_call", [](LaneEquations& e, Reals t, Reals y, int calls, bool jacobian) {
+        need(y, static_cast<size_t>(e.size()) * kLanes, "y");
+        std::vector<double> out(static_cast<size_t>(std::max(e.size(), e.pattern().nonzeros())) * kLanes);
+        const auto start = std::chrono::steady_clock::now();
+        for (int k = 0; k < calls; ++k)
+          jacobian ? e.jacobian(t.data(), y.data(), out.data()) : e.rhs(t.data(), y.data(), out.data());
+        return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / calls;
       });
 }
 

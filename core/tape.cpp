@@ -3,15 +3,12 @@
 #include <cmath>
 #include <limits>
 
+#include "lane_math.hpp"
+
 #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__linux__)
 #define MANYSCALE_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define MANYSCALE_CLONES
-#endif
-#if defined(__GNUC__)
-#define MANYSCALE_INLINE inline __attribute__((always_inline))
-#else
-#define MANYSCALE_INLINE __forceinline
 #endif
 
 namespace manyscale {
@@ -58,6 +55,73 @@ static double least(double a, double b) { return a < b || std::isnan(a) ? a : b;
 static double greatest(double a, double b) { return a > b || std::isnan(a) ? a : b; }
 
 template <int L>
+static MANYSCALE_INLINE void exp_lanes(const double* a, double* d) {
+  if constexpr (L == 1) {
+    *d = std::exp(*a);
+  } else {
+    double r[L];
+    for (int l = 0; l < L; ++l) r[l] = lane::exp(a[l]);
+    for (int l = 0; l < L; ++l) d[l] = r[l];
+  }
+}
+
+template <int L>
+static MANYSCALE_INLINE void log_lanes(const double* a, double* d) {
+  if constexpr (L == 1) {
+    *d = std::log(*a);
+  } else {
+    double r[L];
+    for (int l = 0; l < L; ++l) r[l] = lane::log(a[l]);
+    for (int l = 0; l < L; ++l) d[l] = r[l];
+  }
+}
+
+template <int L>
+static MANYSCALE_INLINE void power_lanes(const double* a, const double* n, double* d) {
+  if constexpr (L > 1) {
+    bool positive = true, whole = n[0] >= -32.0 && n[0] <= 32.0 && n[0] == std::floor(n[0]);
+    for (int l = 0; l < L; ++l) {
+      positive &= a[l] > 0.0 && a[l] < lane::kInfinity && std::fabs(n[l]) < lane::kInfinity;
+      whole &= n[l] == n[0];
+    }
+    double r[L];
+    if (whole) {  // the usual case: one Hill coefficient for all lanes
+      double square[L];
+      for (int l = 0; l < L; ++l) r[l] = 1.0, square[l] = a[l];
+      const int exponent = static_cast<int>(n[0]);
+      for (unsigned k = exponent < 0 ? -exponent : exponent; k; k >>= 1) {
+        if (k & 1)
+          for (int l = 0; l < L; ++l) r[l] *= square[l];
+        for (int l = 0; l < L; ++l) square[l] *= square[l];
+      }
+      for (int l = 0; l < L; ++l) d[l] = exponent < 0 ? 1.0 / r[l] : r[l];
+      return;
+    }
+    if (positive) {
+      for (int l = 0; l < L; ++l) r[l] = lane::power_of_positive(a[l], n[l]);
+      for (int l = 0; l < L; ++l) d[l] = r[l];
+      return;
+    }
+  }
+  for (int l = 0; l < L; ++l) d[l] = power(a[l], n[l]);
+}
+
+template <int L>
+static MANYSCALE_INLINE void power_slope_lanes(const double* a, const double* n, const double* f, double* d) {
+  if constexpr (L > 1) {
+    bool plain = true;
+    for (int l = 0; l < L; ++l) plain &= a[l] > 0.0 && f[l] > 0.0 && f[l] < lane::kInfinity && n[l] != 0.0;
+    if (plain) {
+      double r[L];
+      for (int l = 0; l < L; ++l) r[l] = n[l] * f[l] / a[l];
+      for (int l = 0; l < L; ++l) d[l] = r[l];
+      return;
+    }
+  }
+  for (int l = 0; l < L; ++l) d[l] = power_slope(a[l], n[l], f[l]);
+}
+
+template <int L>
 static MANYSCALE_INLINE void run(const Instruction* code, size_t count, double* slots) {
 #define MS_LOOP(expression)            \
   {                                    \
@@ -81,11 +145,19 @@ static MANYSCALE_INLINE void run(const Instruction* code, size_t count, double* 
       MS_CASE(div, a[l] / b[l])
       MS_CASE(neg, -a[l])
       MS_CASE(sqrt, std::sqrt(a[l]))
-      MS_CASE(exp, std::exp(a[l]))
-      MS_CASE(log, std::log(a[l]))
+      case Op::exp:
+        exp_lanes<L>(a, d);
+        break;
+      case Op::log:
+        log_lanes<L>(a, d);
+        break;
+      case Op::pow:
+        power_lanes<L>(a, b, d);
+        break;
+      case Op::dpow:
+        power_slope_lanes<L>(a, b, c, d);
+        break;
       MS_CASE(log10, std::log10(a[l]))
-      MS_CASE(pow, power(a[l], b[l]))
-      MS_CASE(dpow, power_slope(a[l], b[l], c[l]))
       MS_CASE(dpown, power_by_exponent(a[l], b[l], c[l]))
       MS_CASE(abs, std::fabs(a[l]))
       MS_CASE(sign, sign(a[l]))
