@@ -294,3 +294,31 @@ def test_values_over_time_come_in_one_call():
     np.testing.assert_allclose(got, [[3.0, 2.0, 1.0], [3.0, 2.0, 1.0], [0.5, 0.5, 0.5]])
     with pytest.raises(InputError, match="no 'Q'"):
         kernel.observe(["Q"], times, states, p)
+
+
+def test_ensembles_start_like_their_members():
+    initial = (InitialAssignment("B", S("A") * S("k")),)
+    kernel = compile_model(decay(initial_assignments=initial))
+    k, a = np.array([0.1, 0.2, 0.3]), np.array([1.0, 2.0, 3.0])
+    states, parameters = kernel.initial_many({"k": k, "A": a, "c": 4.0}, 3)
+    for row in range(3):
+        y, p = kernel.initial({"k": k[row], "A": a[row], "c": 4.0})
+        np.testing.assert_array_equal(states[row], y)
+        np.testing.assert_array_equal(parameters[row], p)
+    with pytest.raises(InputError, match="one number or 3"):
+        kernel.initial_many({"k": np.ones(2)}, 3)
+
+
+def test_functions_that_grow_without_end_are_refused():
+    functions = [Function("f0", ("x",), S("x") + S("x") * 2.0)]
+    for level in range(1, 60):
+        inner = Call(f"f{level - 1}", (S("x"),))
+        functions.append(Function(f"f{level}", ("x",), inner * inner + inner))
+    rate = Call("f59", (S("A"),))
+    with pytest.raises(InputError, match="more than"):
+        lower(decay(functions=tuple(functions), reactions=(reaction("r", ["A"], [], rate),)))
+    chain = [Function("f0", ("x",), S("x") + 1.0)]
+    for level in range(1, 3000):
+        chain.append(Function(f"f{level}", ("x",), Call("exp", (Call(f"f{level - 1}", (S("x"),)),))))
+    with pytest.raises(InputError, match="nested too deeply"):
+        lower(decay(functions=tuple(chain), reactions=(reaction("r", ["A"], [], Call("f2999", (S("A"),))),)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from manyscale.errors import InputError
@@ -21,8 +22,11 @@ from manyscale.model.expr import (
     children,
     rebuild,
     substitute,
+    walk,
 )
 from manyscale.model.model import Model
+
+LARGEST_FORMULA = 200_000  # nodes
 
 
 def near(name: str, known: Iterable[str]) -> str:
@@ -39,6 +43,7 @@ class Flattener:
         self.known = set(model.by_id) - set(self.functions) - {e.id for e in model.events}
         self.bodies: dict[str, Expr] = {}
         self.open: list[str] = []
+        self.counts: dict[str, tuple[int, Counter[str]]] = {}  # nodes of each body, and uses of each symbol in it
         self.rate_of: dict[str, str] = {}  # symbol -> id whose derivative it is
         self.delays: dict[tuple[Expr, Expr], str] = {}
 
@@ -100,9 +105,29 @@ class Flattener:
             self.bodies[name] = self.flatten(function.body, own, f"function {name}")
             self.open.pop()
         body = self.bodies[name]
+        self._check_size(name, body, arguments, where)
         values = {f"{name}({a})": value for a, value in zip(function.arguments, arguments)}
         values.update(self._derivatives_of_arguments(name, function.arguments, arguments, where))
         return self._delays_with(substitute(body, values), values)
+
+    def _check_size(self, name: str, body: Expr, arguments: tuple[Expr, ...], where: str) -> None:
+        """Functions of functions can grow without end; refuse before that takes all memory."""
+        counts = self.counts.get(name)
+        if counts is None:
+            uses: Counter[str] = Counter()
+            total = 0
+            for node in walk(body):
+                total += 1
+                if type(node) is Symbol:
+                    uses[node.name] += 1
+            counts = self.counts[name] = (total, uses)
+        total, uses = counts
+        for formal, argument in zip(self.functions[name].arguments, arguments):
+            times = uses[f"{name}({formal})"]
+            if times:
+                total += times * sum(1 for _ in walk(argument))
+        if total > LARGEST_FORMULA:
+            raise InputError(f"{where}: function {name} expands to more than {LARGEST_FORMULA:,} terms; simplify it")
 
     def _derivatives_of_arguments(self, name, formal, actual, where) -> dict[str, Expr]:
         found = {}

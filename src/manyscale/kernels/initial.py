@@ -14,6 +14,24 @@ from manyscale.model.model import Model
 from manyscale.model.parts import Compartment, Parameter, Participant, Species
 
 
+def initial_values_of_many(
+    model: Model, system: System, overrides: Mapping[str, np.ndarray], count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """(Y0 (count, n), P (count, np)) where each override is a number or one number per member."""
+    given = {}
+    for name, value in overrides.items():
+        given[name] = np.asarray(value, dtype=float)
+        if given[name].shape not in ((), (count,)):
+            raise InputError(f"values: {name} has shape {given[name].shape}; give one number or {count} of them")
+    values = StartValues(model, system, given, 0.0)
+    with np.errstate(all="ignore"):
+        columns = [
+            [np.broadcast_to(values[name], (count,)) for name in names]
+            for names in (system.state_symbols, system.parameters)
+        ]
+    return tuple(np.array(part, dtype=float).reshape(len(part), count).T.copy() for part in columns)  # type: ignore
+
+
 def initial_values(
     model: Model, system: System, overrides: Mapping[str, float] | None = None, t: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -57,7 +75,7 @@ class StartValues(dict):
         if name in self.system.definitions and not kept:
             raise InputError(f"values: {name} is determined by a rule and cannot be set")
         try:
-            float(value)
+            np.asarray(value, dtype=float)
         except (TypeError, ValueError):
             raise InputError(f"values: {name} = {value!r} is not a number") from None
 
@@ -66,7 +84,9 @@ class StartValues(dict):
             circle = " -> ".join([*self.open[self.open.index(name) :], name])
             raise InputError(f"initial values depend on each other in a circle: {circle}")
         self.open.append(name)
-        value = np.float64(self._compute(name))
+        value = self._compute(name)
+        if not isinstance(value, np.ndarray):
+            value = np.float64(value)
         self.open.pop()
         self[name] = value
         return value
@@ -111,4 +131,4 @@ class StartValues(dict):
         if is_amount == amount:
             return value
         size = self[species.compartment]
-        return value * size if amount else np.float64(value) / size
+        return value * size if amount else np.asarray(value, dtype=float)[()] / size

@@ -16,7 +16,7 @@ from manyscale.kernels.assemble import assemble
 from manyscale.kernels.compiled import equation_data, machine_code
 from manyscale.kernels.flatten import near
 from manyscale.kernels.formulas import FormulaBook
-from manyscale.kernels.initial import initial_values
+from manyscale.kernels.initial import initial_values, initial_values_of_many
 from manyscale.kernels.interpreted import InterpretedEquations
 from manyscale.kernels.lower import lower
 from manyscale.kernels.system import System
@@ -63,6 +63,10 @@ class Kernel:
         compartments, local parameters as "reaction.name". Errors: InputError for unknown or determined names.
         """
         return initial_values(self.model, self.system, values)
+
+    def initial_many(self, values: Mapping[str, np.ndarray], count: int) -> tuple[np.ndarray, np.ndarray]:
+        """(Y0 (count, n), P (count, np)) at t = 0 for an ensemble: each value is one number, or one per member."""
+        return initial_values_of_many(self.model, self.system, values, count)
 
     # machine representations
 

@@ -18,6 +18,13 @@ from manyscale.model.parts import Compartment, Parameter, Participant, Species
 
 def lower(model: Model) -> System:
     """Inline, order, classify. Raises InputError for cycles, unknown names and contradictory rules."""
+    try:
+        return _lower(model)
+    except RecursionError:
+        raise InputError("a formula or function of the model is nested too deeply; split it up with rules") from None
+
+
+def _lower(model: Model) -> System:
     work = Lowering(model)
     work.read_rules()
     work.read_reactions()
