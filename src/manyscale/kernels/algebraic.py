@@ -102,9 +102,10 @@ def linear_split(expr: Expr, name: str) -> tuple[Expr, Expr] | None:
         return add(1.0), ZERO
     if isinstance(expr, Add):
         parts = [linear_split(term, name) for term in expr.terms]
-        if any(part is None for part in parts):
+        known = [part for part in parts if part is not None]
+        if len(known) < len(parts):
             return None
-        return add(*(a for a, _ in parts)), add(*(b for _, b in parts))
+        return add(*(a for a, _ in known)), add(*(b for _, b in known))
     if isinstance(expr, Mul):
         inside = [f for f in expr.factors if name in symbols(f)]
         if len(inside) != 1:

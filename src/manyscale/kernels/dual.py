@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from manyscale.model.expr import (
 
 _LN10 = np.log(10.0)
 
-SLOPES = {  # d f(x) / dx from (x, f(x))
+SLOPES: dict[str, Any] = {  # d f(x) / dx from (x, f(x))
     "exp": lambda x, f: f, "ln": lambda x, f: 1 / x, "log10": lambda x, f: 1 / (x * _LN10),
     "abs": lambda x, f: np.sign(x), "floor": lambda x, f: 0 * x, "ceil": lambda x, f: 0 * x,
     "factorial": lambda x, f: 0 * x,
@@ -46,12 +47,13 @@ SLOPES = {  # d f(x) / dx from (x, f(x))
 }  # fmt: skip
 
 
-def derive(expr: Expr, t: float, values: Mapping[str, tuple[float, np.ndarray]], time_slope: np.ndarray):
-    """(value, gradient) of the expression; `values` maps symbols to the same.
+def derive(formula: Expr, t: float, values: Mapping[str, tuple[float, np.ndarray]], time_slope: np.ndarray):
+    """(value, gradient) of the formula; `values` maps symbols to the same.
 
     Gradients have one length. `time_slope` is the gradient of time itself (all zero unless time is one of the
     directions).
     """
+    expr: Any = formula
     kind = type(expr)
     zero = np.zeros_like(time_slope)
 

@@ -25,7 +25,7 @@ def project_fast(entries, fast: list[int], factors: tuple[Expr, ...]):
     slow = {(i, j): x for i, j, x in entries if j not in columns}
     reactions = sorted({j for _, j in slow})
     balance = [(i, j, x) for (i, j), x in slow.items() if i not in rows]
-    mass = [(i, i, ONE) for i in range(count) if i not in rows]
+    mass: list[tuple[int, int, Expr]] = [(i, i, ONE) for i in range(count) if i not in rows]
     new_factors = list(factors)
     places = iter(involved)
     for vector in null:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from manyscale.errors import InputError
 from manyscale.model.expr import (
@@ -47,8 +48,9 @@ class Flattener:
         self.rate_of: dict[str, str] = {}  # symbol -> id whose derivative it is
         self.delays: dict[tuple[Expr, Expr], str] = {}
 
-    def flatten(self, expr: Expr, local: Mapping[str, str] = {}, where: str = "") -> Expr:
+    def flatten(self, formula: Expr, local: Mapping[str, str] = {}, where: str = "") -> Expr:
         """`local` maps local names to symbols; `where` names the place for error messages."""
+        expr: Any = formula
         kind = type(expr)
         if kind is Symbol:
             return self._symbol(expr, local, where)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ class FormulaBook:
 
     def __init__(self, system: System):
         self.system = system
-        self._made: dict[object, object] = {}
+        self._made: dict[object, Any] = {}
 
     @cached_property
     def graph(self) -> Graph:

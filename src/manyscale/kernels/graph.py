@@ -7,6 +7,7 @@ Inputs are `("input", name)`; every other operation is an entry of `ARITY`.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from manyscale.model.expr import (
     Add,
@@ -195,7 +196,9 @@ class Graph:
 
     # from expressions
 
-    def of(self, expr: Expr) -> int:
+    def of(self, formula: Expr) -> int:
+        """The node of a formula."""
+        expr: Any = formula
         kind = type(expr)
         if kind is Symbol:
             return self.symbol(expr.name)

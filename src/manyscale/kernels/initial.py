@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -51,7 +52,7 @@ def initial_values(
 class StartValues(dict):
     """Symbol -> value at the start, computed when first asked for."""
 
-    def __init__(self, model: Model, system: System, overrides: dict[str, float], t: float):
+    def __init__(self, model: Model, system: System, overrides: Mapping[str, Any], t: float):
         self.model, self.system, self.t = model, system, t
         self.formulas = dict(system.initial_formulas)
         self.delays = {d.symbol: d.argument for d in system.delays}
@@ -108,7 +109,7 @@ class StartValues(dict):
             return evaluate(self.system.definitions[name], self.t, self)
         return self._declared(part)
 
-    def _declared(self, part) -> float:
+    def _declared(self, part) -> Any:
         if isinstance(part, Compartment):
             return 1.0 if part.size is None else part.size
         if isinstance(part, Participant):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +37,7 @@ def factorial(x):
     return _factorial(x)[()]
 
 
-FUNCTIONS = {
+FUNCTIONS: dict[str, Any] = {
     "exp": np.exp, "ln": np.log, "log10": np.log10, "abs": np.abs, "floor": np.floor, "ceil": np.ceil,
     "factorial": factorial, "sin": np.sin, "cos": np.cos, "tan": np.tan,
     "sec": lambda x: 1 / np.cos(x), "csc": lambda x: 1 / np.sin(x), "cot": lambda x: 1 / np.tan(x),
@@ -51,20 +52,21 @@ FUNCTIONS = {
     "quotient": lambda a, b: np.trunc(a / b), "rem": np.fmod,
 }  # fmt: skip
 
-RELATIONS = {
+RELATIONS: dict[str, Any] = {
     "<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal, "==": np.equal, "!=": np.not_equal,
 }  # fmt: skip
 
 
-def evaluate(expr: Expr, t, values: Mapping[str, object]):
-    """Value of the expression; `values` gives every symbol a float64 or an array (all of one shape)."""
+def evaluate(formula: Expr, t, values: Mapping[str, Any]):
+    """Value of the formula; `values` gives every symbol a float64 or an array (all of one shape)."""
+    expr: Any = formula
     kind = type(expr)
     if kind is Symbol:
         return values[expr.name]
     if kind is Number:
         return np.float64(expr.value)
     if kind is Time:
-        return np.float64(t) if np.isscalar(t) else t
+        return t if isinstance(t, np.ndarray) else np.float64(t)
     if kind is Mul:
         result = evaluate(expr.factors[0], t, values)
         for factor in expr.factors[1:]:
@@ -123,9 +125,9 @@ def logic(operator: str, parts: list):
     return np.float64(1.0) * result
 
 
-def _piecewise(expr: Piecewise, t, values):
-    result = np.float64(np.nan) if expr.otherwise is None else None
-    conditions = []
+def _piecewise(expr: Piecewise, t, values) -> Any:
+    result: Any = np.float64(np.nan)
+    conditions: list[tuple[Any, Expr]] = []
     for value, condition in expr.pieces:
         holds = evaluate(condition, t, values) != 0
         if np.ndim(holds) == 0:
@@ -134,7 +136,7 @@ def _piecewise(expr: Piecewise, t, values):
             if not holds:
                 continue
         conditions.append((holds, value))
-    if result is None:
+    if expr.otherwise is not None:
         result = evaluate(expr.otherwise, t, values)
     for holds, value in reversed(conditions):
         result = np.where(holds, evaluate(value, t, values), result)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from manyscale.kernels.dual import derive
@@ -19,7 +21,7 @@ class InterpretedEquations:
         self.balance = [(i, j, float(x)) for i, j, x in system.balance]
         self.ruled = {i for i, _ in (*system.rate_rules, *system.algebraic)}
 
-    def names(self, t, y, p) -> dict[str, object]:
+    def names(self, t, y, p) -> dict[str, Any]:
         """Value of every symbol."""
         system = self.system
         values = dict(zip(system.parameters, p))
@@ -90,7 +92,8 @@ class InterpretedEquations:
             for i, j, x in self.balance:
                 accumulate(i, x, np.zeros_like(time), values[system.rates[j][0]])
             for i, j, formula in system.variable_stoichiometry:
-                accumulate(i, *derive(formula, t, values, time), values[system.rates[j][0]])
+                weight, slope = derive(formula, t, values, time)
+                accumulate(i, weight, slope, values[system.rates[j][0]])
             rows = []
             for (value, gradient), factor in zip(sums, system.row_factors):
                 weight, slope = derive(factor, t, values, time)

@@ -183,7 +183,8 @@ class Kernel:
     def names(self) -> tuple[str, ...]:
         """Every id that has a value: compartments, species, parameters, reaction rates, stoichiometries."""
         model = self.model
-        ids = [part.id for part in (*model.compartments, *model.species, *model.parameters, *model.reactions)]
+        ids = [part.id for part in model.compartments] + [part.id for part in model.species]
+        ids += [part.id for part in model.parameters] + [part.id for part in model.reactions]
         ids += [part.id for r in model.reactions for part in (*r.reactants, *r.products) if part.id]
         ids += [f"{r.id}.{k.id}" for r in model.reactions for k in r.local]
         return tuple(name for name in ids if name in self._known)
@@ -256,10 +257,10 @@ class Kernel:
         targets = self.system.events[event].targets
         for target, value in zip(targets, values):
             (y if target.kind == "state" else p)[target.index] = value
-        scaled = [(target, value) for target, value in zip(targets, values) if target.factor is not None]
+        scaled = [(target, value, target.factor) for target, value in zip(targets, values) if target.factor is not None]
         if scaled:
-            factors = self._book.of(tuple(target.factor for target, _ in scaled), t, y, p)
-            for (target, value), factor in zip(scaled, factors):
+            factors = self._book.of(tuple(factor for _, _, factor in scaled), t, y, p)
+            for (target, value, _), factor in zip(scaled, factors):
                 (y if target.kind == "state" else p)[target.index] = value * factor
         return y, p
 

@@ -74,7 +74,7 @@ class Lowering:
             if rule.kind == "algebraic":
                 self.algebraic.append(self.flatten(rule.formula, where="algebraic rule"))
                 continue
-            name = rule.variable
+            name = rule.variable or ""
             if name not in self.model or not isinstance(
                 self.model[name], Species | Compartment | Parameter | Participant
             ):
@@ -168,7 +168,7 @@ class Lowering:
                 continue
             self.states[symbol] = id
             factor = species.conversion_factor or self.model.conversion_factor
-            row = Symbol(factor) if factor else ONE
+            row: Expr = Symbol(factor) if factor else ONE
             if dense and not moving:
                 row = mul(row, power(Symbol(species.compartment), MINUS_ONE))
             else:
@@ -193,16 +193,15 @@ class Lowering:
     def place_others(self) -> None:
         """Parameters, compartments and stoichiometries: state, variable or entry of p."""
         self._find_static()
-        everything = (*self.model.compartments, *self.model.parameters)
-        for id in [*(part.id for part in everything), *self.participants]:
+        compartments, parameters = self.model.compartments, self.model.parameters
+        for id in [*(c.id for c in compartments), *(k.id for k in parameters), *self.participants]:
             if id in self.assigned:
                 continue
             if id in self.rate_ruled or id in self.algebraic_states:
                 self.states[id] = id
             elif id in self.static:
                 self.derived[id] = Number(self.static[id])
-            elif id in self.participants and isinstance(self.participants[id].stoichiometry, Expr):
-                formula = self.participants[id].stoichiometry
+            elif id in self.participants and isinstance(formula := self.participants[id].stoichiometry, Expr):
                 self.derived[id] = self.flatten(formula, where=f"stoichiometry {id}")
             else:
                 self.parameters.append(id)

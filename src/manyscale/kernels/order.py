@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from manyscale.errors import InputError, UnsupportedError
 from manyscale.kernels.system import System
@@ -53,7 +54,7 @@ def scan(expr: Expr) -> tuple[set[str], bool]:
     """Names in the expression ("" for time), and whether it can switch or jump."""
     names: set[str] = set()
     jumps = False
-    stack = [expr]
+    stack: list[Any] = [expr]
     while stack:
         node = stack.pop()
         kind = type(node)
@@ -160,7 +161,7 @@ PI = 3.141592653589793
 
 
 def _switches(expr: Expr):
-    stack = [expr]
+    stack: list[Any] = [expr]
     while stack:
         node = stack.pop()
         if type(node) is Relation:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from manyscale.model.expr import Add, Expr, Mul, Number, Power, Symbol
 
@@ -30,7 +31,7 @@ def mass_action_terms(law: Expr, state_index: dict[str, int], still) -> tuple[Ma
     return tuple(found)
 
 
-def _expand(law: Expr, index: dict[str, int], still) -> list[MassActionTerm] | None:
+def _expand(law: Any, index: dict[str, int], still) -> list[MassActionTerm] | None:
     kind = type(law)
     if kind is Symbol:
         i = index.get(law.name)
@@ -57,6 +58,7 @@ def _expand(law: Expr, index: dict[str, int], still) -> list[MassActionTerm] | N
 
 def _expand_product(law: Mul, index: dict[str, int], still) -> list[MassActionTerm] | None:
     number, constants, states, sums = 1.0, [], [], []
+    factor: Any
     for factor in law.factors:
         kind = type(factor)
         if kind is Symbol and factor.name in index:
