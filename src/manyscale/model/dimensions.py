@@ -78,6 +78,12 @@ def unit_of_parts(parts: Iterable[UnitPart]) -> Unit:
     return total
 
 
+def base_parts(unit: Unit) -> tuple[UnitPart, ...]:
+    """A unit definition in base units."""
+    parts = [] if unit.factor == 1.0 else [UnitPart("dimensionless", multiplier=unit.factor)]
+    return (*parts, *(UnitPart(base, power) for base, power in zip(BASES, unit.exponents) if power))
+
+
 def units_by_id(definitions: Iterable[UnitDefinition]) -> dict[str, Unit]:
     """Every unit id of a model: its definitions and the base units."""
     return {**KINDS, **{d.id: unit_of_parts(d.parts) for d in definitions}}

@@ -22,7 +22,7 @@ from manyscale.model.parts import (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Model:
     """Species, parameters, compartments, reactions, rules and events, with units.
 
@@ -81,3 +81,18 @@ class Model:
 
     def __contains__(self, id: str) -> bool:
         return id in self.by_id
+
+    def __repr__(self) -> str:
+        from manyscale.model.display import brief
+
+        return brief(self)
+
+    def __str__(self) -> str:
+        from manyscale.model.display import text
+
+        return text(self)
+
+    def _repr_html_(self) -> str:
+        from manyscale.model.display import html
+
+        return html(self)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 
 from manyscale.model.expr import (
     CONSTANTS,
@@ -166,3 +167,195 @@ def _logic(operator: str, arguments: tuple[Expr, ...]) -> tuple[str, int]:
         strength, sign = (AND, " && ") if operator == "and" else (OR, " || ")
         return sign.join(_wrap(_infix(a), strength + 1) for a in arguments), strength
     return f"{operator}({', '.join(_infix(a)[0] for a in arguments)})", ATOM
+
+
+# LaTeX
+
+GREEK = [
+    "alpha",
+    "beta",
+    "gamma",
+    "delta",
+    "epsilon",
+    "zeta",
+    "eta",
+    "theta",
+    "iota",
+    "kappa",
+    "lambda",
+    "mu",
+    "nu",
+    "xi",
+    "pi",
+    "rho",
+    "sigma",
+    "tau",
+    "upsilon",
+    "phi",
+    "chi",
+    "psi",
+    "omega",
+    "Gamma",
+    "Delta",
+    "Theta",
+    "Lambda",
+    "Xi",
+    "Pi",
+    "Sigma",
+    "Upsilon",
+    "Phi",
+    "Psi",
+    "Omega",
+]
+_LATEX_FUNCTIONS = {
+    "exp", "ln", "sin", "cos", "tan", "sec", "csc", "cot", "sinh", "cosh", "tanh", "coth", "arcsin", "arccos", "arctan",
+    "min", "max",
+}  # fmt: skip
+_LATEX_RELATIONS = {"<": "<", "<=": r"\leq", ">": ">", ">=": r"\geq", "==": "=", "!=": r"\neq"}
+_LATEX_LOGIC = {"and": r"\wedge", "or": r"\vee", "xor": r"\oplus", "implies": r"\Rightarrow"}
+
+
+def latex(expr: Expr, names: Mapping[str, str] | None = None) -> str:
+    """Formula as LaTeX without dollar signs: fractions, roots, subscripts, Greek letters.
+
+    `names` gives the LaTeX of a symbol (e.g. ``{"S": r"[\\mathrm{S}]"}``); others are set by `name_latex`.
+    """
+    return _latex(expr, names or {})[0]
+
+
+def name_latex(name: str) -> str:
+    """An identifier in LaTeX: k_cat gives k_{cat}, K1 K_1, alpha the letter, MAPK upright."""
+    head, _, tail = name.replace(".", "_").partition("_")
+    number = re.match(r"([A-Za-z]+)(\d+)\Z", head, re.ASCII)
+    if number and (len(number[1]) == 1 or number[1] in GREEK):
+        head, tail = number[1], f"{number[2]},{tail}" if tail else number[2]
+    head = head or "x"
+    upright = head.replace("#", r"\#").replace("%", r"\%")
+    shown = f"\\{head}" if head in GREEK else head if len(head) == 1 else f"\\mathrm{{{upright}}}"
+    if not tail:
+        return shown
+    pieces = [f"\\{t}" if t in GREEK else t if t.isdigit() or len(t) == 1 else f"\\mathrm{{{t}}}"
+              for t in re.split(r"[_,]+", tail) if t]  # fmt: skip
+    return f"{shown}_{{{','.join(pieces)}}}" if pieces else shown
+
+
+def number_latex(value: float) -> str:
+    """A number with a power of ten where `number_text` has an exponent."""
+    text = number_text(value)
+    if "inf" in text:
+        return text.replace("inf", r"\infty")
+    mantissa, e, exponent = text.partition("e")
+    return text if not e else f"10^{{{exponent}}}" if mantissa == "1" else f"{mantissa} \\cdot 10^{{{exponent}}}"
+
+
+def _enclose(part: tuple[str, int], least: int) -> str:
+    text, strength = part
+    return text if strength >= least else f"\\left({text}\\right)"
+
+
+def _latex(expr: Expr, names: Mapping[str, str]) -> tuple[str, int]:
+    match expr:
+        case Number(value, _):
+            if value == CONSTANTS["pi"]:
+                return r"\pi", ATOM
+            text = number_latex(value)
+            return text, SIGN if value < 0 else PRODUCT if "10^" in text else ATOM
+        case Symbol(name):
+            return names[name] if name in names else name_latex(name), ATOM
+        case Time():
+            return "t", ATOM
+        case Bool(value):
+            return rf"\mathrm{{{str(value).lower()}}}", ATOM
+        case Add(terms):
+            pieces = [_enclose(_latex(term, names), PRODUCT) for term in terms]
+            signed = [p if p.startswith("-") else f"+ {p}" for p in pieces]
+            joined = " ".join(f"- {p[1:].lstrip()}" if p.startswith("-") else p for p in signed)
+            return joined.removeprefix("+ ") if not pieces[0].startswith("-") else f"-{joined[2:]}", SUM
+        case Mul(factors):
+            return _latex_product(factors, names)
+        case Power(base, exponent):
+            return _latex_power(base, exponent, names)
+        case Relation(operator, left, right):
+            sides = [_enclose(_latex(side, names), SUM) for side in (left, right)]
+            return f"{sides[0]} {_LATEX_RELATIONS[operator]} {sides[1]}", RELATION
+        case Logic("not", (argument,)):
+            return rf"\neg {_enclose(_latex(argument, names), ATOM)}", NOT
+        case Logic(operator, arguments):
+            parts = [_enclose(_latex(a, names), RELATION) for a in arguments]
+            return f" {_LATEX_LOGIC.get(operator, operator)} ".join(parts), OR
+        case Piecewise(pieces, otherwise):
+            rows = [f"{_latex(v, names)[0]} & \\text{{if }} {_latex(c, names)[0]}" for v, c in pieces]
+            rows += [] if otherwise is None else [f"{_latex(otherwise, names)[0]} & \\text{{otherwise}}"]
+            return r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}", ATOM
+        case RateOf(name):
+            inner = names.get(name) or name_latex(name)
+            return rf"\dot{{{inner}}}", ATOM
+    return _latex_call(expr, names), ATOM
+
+
+def _latex_call(expr: Expr, names: Mapping[str, str]) -> str:
+    if type(expr) is Delay:
+        inner, lag = _latex(expr.argument, names)[0], _latex(expr.lag, names)[0]
+        return rf"\left.{inner}\right|_{{t - {lag}}}"
+    if type(expr) is not Call:
+        raise TypeError(f"not an expression: {expr!r}")
+    parts = [_latex(a, names)[0] for a in expr.arguments]
+    match expr.function:
+        case "abs":
+            return rf"\left|{parts[0]}\right|"
+        case "floor":
+            return rf"\left\lfloor {parts[0]} \right\rfloor"
+        case "ceil":
+            return rf"\left\lceil {parts[0]} \right\rceil"
+        case "factorial":
+            return f"{_enclose(_latex(expr.arguments[0], names), ATOM)}!"
+        case "log10":
+            head = r"\log_{10}"
+        case function:
+            head = (
+                f"\\{function}" if function in _LATEX_FUNCTIONS else rf"\operatorname{{{function}}}".replace("_", r"\_")
+            )
+    return rf"{head}\left({', '.join(parts)}\right)"
+
+
+def _latex_product(factors: tuple[Expr, ...], names: Mapping[str, str]) -> tuple[str, int]:
+    above, below, sign = [], [], ""
+    for factor in factors:
+        under = denominator(factor)
+        if under is not None:
+            below.append(under)
+        elif factor == Number(-1.0):
+            sign = "" if sign else "-"
+        else:
+            above.append(factor)
+    if above and type(above[0]) is Number and above[0].value < 0:
+        sign = "" if sign else "-"
+        above[0] = Number(-above[0].value)
+    if not below:
+        return sign + _juxtapose(above, names), PRODUCT
+    return rf"{sign}\frac{{{_juxtapose(above, names)}}}{{{_juxtapose(below, names)}}}", PRODUCT
+
+
+def _juxtapose(factors: list[Expr], names: Mapping[str, str]) -> str:
+    if len(factors) == 1:
+        return _latex(factors[0], names)[0]
+    parts = [_enclose(_latex(f, names), PRODUCT) for f in factors]
+    text = ""
+    for part in parts:
+        dot = text and (part[0].isdigit() or part[0] == "-")
+        text = f"{text} \\cdot {part}" if dot else rf"{text} \, {part}" if text else part
+    return text or "1"
+
+
+def _latex_power(base: Expr, exponent: Expr, names: Mapping[str, str]) -> tuple[str, int]:
+    below = denominator(Power(base, exponent))
+    if below is not None:
+        return rf"\frac{{1}}{{{_latex(below, names)[0]}}}", PRODUCT
+    if exponent == Number(0.5):
+        return rf"\sqrt{{{_latex(base, names)[0]}}}", ATOM
+    lower = _latex(base, names)
+    simple = type(base) in (Symbol, Number, Time)
+    return (
+        f"{_enclose(lower, ATOM) if simple or lower[1] < ATOM else f'{{{lower[0]}}}'}^{{{_latex(exponent, names)[0]}}}",
+        POWER,
+    )

@@ -28,7 +28,7 @@ from manyscale.model.expr import (
     Time,
 )
 from manyscale.model.model import Model
-from manyscale.model.parts import Function, Parameter, Reaction
+from manyscale.model.parts import Function, Parameter, Reaction, Species
 from manyscale.model.violation import Violation
 
 SAME = ("abs", "floor", "ceil", "min", "max", "rem")  # results in the units of the arguments
@@ -67,18 +67,29 @@ def check_units(model: Model) -> UnitsReport:
 def dimension_of(expr: Expr, model: Model) -> Unit | None:
     """Units of a formula in terms of the model's declarations; None where they are not known.
 
-    Numbers without units count as pure numbers. Raises UnitsError when terms disagree.
+    Numbers without units leave the dimension of what they multiply; None where only numbers stand. Raises UnitsError
+    when terms disagree.
     """
     checker = _Checker(model)
     found = checker.infer(expr, {}, "formula")
     if checker.names.violations:
         raise UnitsError(str(checker.names.violations[0]))
-    return found.unit
+    return None if found.literal else found.unit
 
 
 def unit_of(model: Model, id: str) -> Unit | None:
     """Units of what an id stands for in formulas (a species: concentration, or amount if only_substance)."""
     return Declarations(model).of(id).unit
+
+
+def substance_and_volume(model: Model, species: Species, amount: bool) -> str:
+    """Unit text of the amount or the concentration of a species; empty where it is not declared."""
+    names = Declarations(model)
+    unit = names.substance(species)
+    volume = names.of(species.compartment).unit if species.compartment in model else None
+    if unit is None or (volume is None and not amount):
+        return ""
+    return unit_text(unit if amount else unit / volume)  # type: ignore[operator]
 
 
 class _Checker:
