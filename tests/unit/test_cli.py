@@ -57,6 +57,12 @@ def test_import_and_help_load_nothing_heavy(code):
     assert done.stdout.strip().endswith("[]"), done.stdout + done.stderr
 
 
+def test_version_is_that_of_the_installed_package(capsys):
+    from importlib.metadata import version
+
+    assert call("--version", capsys=capsys) == (0, f"manyscale {version('manyscale')}\n", "")
+
+
 def test_every_command_has_help(capsys):
     for name in ["analyze", "replay", "simulate", "measure", "reduce", "verify", "convert", "examples", "bench"]:
         code, out, _ = call(name, "--help", capsys=capsys)

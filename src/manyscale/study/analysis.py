@@ -247,10 +247,8 @@ def versions() -> dict[str, str]:
     """Versions of everything that can change a number."""
     from importlib.metadata import PackageNotFoundError, version
 
-    from manyscale import __version__
-
-    found = {"manyscale": __version__, "python": platform.python_version()}
-    for name in ("numpy", "scipy", "llvmlite", "python-libsbml"):
+    found = {"python": platform.python_version()}
+    for name in ("manyscale", "numpy", "scipy", "llvmlite", "python-libsbml"):
         try:
             found[name] = version(name)
         except PackageNotFoundError:
