@@ -125,7 +125,7 @@ def conservation_laws(
         laws += readable_basis([v for v in basis if next(iter(v)) in members])
     laws.sort(key=lambda v: (min(v.values()) < 0, len(v) == 1, min(v)))
     chosen = [{ids[i]: Fraction(v[i]) for i in sorted(v)} for v in laws]
-    titles = total_names(chosen, names or {})
+    titles = total_names(chosen, names or {}, ids)
     return tuple(ConservationLaw(law, title, all(c > 0 for c in law.values())) for law, title in zip(chosen, titles))
 
 
