@@ -108,7 +108,18 @@ static void check_slots(const EquationData& d) {
   for (int32_t s : d.mass_slot) check(s);
 }
 
-static std::shared_ptr<EquationData> make_data(int states, int parameters, int slots, int first_constant,
+// The results that lie in slots of parameters, constants and what depends on them alone.
+static Program still_part(const Program& program, int first, int end) {
+  Program part;
+  for (size_t k = 0; k < program.slot.size(); ++k)
+    if (program.slot[k] >= first && program.slot[k] < end) {
+      part.slot.push_back(program.slot[k]);
+      part.place.push_back(program.place[k]);
+    }
+  return part;
+}
+
+static std::shared_ptr<EquationData> make_data(int states, int parameters, int slots, int permanent, int first_constant,
                                                Reals constants, Ints still, nb::tuple rhs, nb::tuple jacobian,
                                                nb::tuple time, nb::tuple roots, nb::tuple mass, nb::tuple table) {
   auto d = std::make_shared<EquationData>();
@@ -132,6 +143,8 @@ static std::shared_ptr<EquationData> make_data(int states, int parameters, int s
   d->jacobian = {code_of(array(jacobian, 0)), ints(array(jacobian, 1)), {}};
   for (size_t k = 0; k < row.size(); ++k) d->jacobian.place.push_back(entry_of(d->pattern, row[k], column[k]));
   d->jacobian_complete = static_cast<int>(row.size()) == d->pattern.nonzeros();
+  d->rhs_still = still_part(d->rhs, states + 1, permanent);
+  d->jacobian_still = still_part(d->jacobian, states + 1, permanent);
   d->rhs_complete = static_cast<int>(d->rhs.slot.size()) == states;
   const auto mass_row = ints(array(mass, 0)), mass_column = ints(array(mass, 1)), mass_slot = ints(array(mass, 2));
   d->has_mass = !mass_slot.empty();
@@ -239,6 +252,7 @@ static double seconds_per_call(Equations& e, double t, Reals y, int calls, bool 
 }
 
 void bind_equations(nb::module_& m) {
+  nb::set_leak_warnings(false);  // what lives until the process ends is no concern of the user's
   m.attr("LANES") = kLanes;
   m.attr("OPERATION_COUNT") = static_cast<int>(Op::count);
   m.def("function_addresses", [] {
@@ -250,10 +264,11 @@ void bind_equations(nb::module_& m) {
       .def_prop_ro("column_start", [](EquationData& d) { return int_array(d.pattern.column_start); })
       .def_prop_ro("row", [](EquationData& d) { return int_array(d.pattern.row); })
       .def_prop_ro("jacobian_place", [](EquationData& d) { return int_array(d.jacobian.place); })
+      .def_prop_ro("operations_run", [](EquationData& d) { return d.operations_run.load(); })
       .def_prop_ro("operations", [](EquationData& d) {
         return nb::make_tuple(d.still.size(), d.rhs.code.size(), d.jacobian.code.size());
       });
-  m.def("make_equation_data", &make_data, "states"_a, "parameters"_a, "slots"_a, "first_constant"_a, "constants"_a,
+  m.def("make_equation_data", &make_data, "states"_a, "parameters"_a, "slots"_a, "permanent"_a, "first_constant"_a, "constants"_a,
         "still"_a, "rhs"_a, "jacobian"_a, "time"_a, "roots"_a, "mass"_a, "table"_a);
   nb::class_<Problem>(m, "Problem");
   nb::class_<Equations, Problem>(m, "Equations", nb::dynamic_attr())  // `code` keeps machine code alive

@@ -28,24 +28,31 @@ void Equations::run(const Program& program, double t, const double* y, double* o
   std::memcpy(slots, y, sizeof(double) * data_->states);
   slots[data_->states] = t;
   run_scalar(program.code.data(), program.code.size(), slots);
-  for (size_t k = 0; k < program.slot.size(); ++k) out[program.place[k]] = slots[program.slot[k]];
+  run_.count += static_cast<int64_t>(program.code.size());
+  copy(program, out);
+}
+
+void Equations::copy(const Program& program, double* out) const {
+  for (size_t k = 0; k < program.slot.size(); ++k) out[program.place[k]] = slots_[program.slot[k]];
 }
 
 void Equations::rhs(double t, const double* y, double* dydt) {
+  if (!data_->rhs_complete) std::fill_n(dydt, data_->states, 0.0);
   if (compiled_rhs_) {
+    copy(data_->rhs_still, dydt);
     compiled_rhs_(t, y, slots_.data(), dydt);
   } else {
-    if (!data_->rhs_complete) std::fill_n(dydt, data_->states, 0.0);
     run(data_->rhs, t, y, dydt);
   }
   if (!data_->table.empty()) add_rhs<1>(data_->table, slots_.data(), y, scratch_.data(), dydt);
 }
 
 void Equations::jacobian(double t, const double* y, double* values) {
+  if (!data_->jacobian_complete) std::fill_n(values, data_->pattern.nonzeros(), 0.0);
   if (compiled_jacobian_) {
+    copy(data_->jacobian_still, values);
     compiled_jacobian_(t, y, slots_.data(), values);
   } else {
-    if (!data_->jacobian_complete) std::fill_n(values, data_->pattern.nonzeros(), 0.0);
     run(data_->jacobian, t, y, values);
   }
   if (!data_->table.empty()) add_jacobian<1>(data_->table, slots_.data(), y, scratch_.data(), values);

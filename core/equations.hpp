@@ -1,5 +1,6 @@
 // A model's equations: tapes or machine code for general formulas, a table for mass action.
 #pragma once
+#include <atomic>
 #include <memory>
 #include <vector>
 
@@ -27,6 +28,7 @@ struct EquationData {
   std::vector<double> constants;
   Code still;  // what depends on p alone
   Program rhs, jacobian, time, roots;  // places: row, entry of the pattern, row, root
+  Program rhs_still, jacobian_still;  // no code: the results that depend on p alone, which machine code leaves out
   bool autonomous = true;
   SparsePattern pattern;
   std::vector<int32_t> diagonal;  // entry of (i, i)
@@ -36,11 +38,15 @@ struct EquationData {
   MassAction table;
   int root_count = 0;
   bool rhs_complete = true, jacobian_complete = true;  // every place is written by the program
+  // Operations that tapes have run so far: what machine code would have saved.
+  mutable std::atomic<int64_t> operations_run{0};
 };
 
 class Equations : public Problem {
  public:
   explicit Equations(std::shared_ptr<const EquationData> data);
+  Equations(const Equations&) = default;
+  ~Equations() override { data_->operations_run += run_.count; }
   int size() const override { return data_->states; }
   int parameter_count() const { return data_->parameters; }
   // Sets p and everything that depends on it alone. Nothing is done when p is what it was.
@@ -65,9 +71,15 @@ class Equations : public Problem {
 
  private:
   void run(const Program& program, double t, const double* y, double* out);
+  void copy(const Program& program, double* out) const;
   std::shared_ptr<const EquationData> data_;
   std::vector<double> slots_, scratch_, mass_;
   bool set_ = false;
+  struct Tally {  // a copy starts from zero
+    int64_t count = 0;
+    Tally() = default;
+    Tally(const Tally&) {}
+  } run_;
   CompiledFunction compiled_rhs_ = nullptr, compiled_jacobian_ = nullptr;
 };
 

@@ -86,10 +86,31 @@ MassAction make_mass_action(const std::vector<MassActionTerm>& terms, const std:
   return table;
 }
 
+// Four sums at a time, so that additions do not wait for each other.
+static inline double weighted_sum(const int32_t* source, const double* weight, int32_t count, const double* values) {
+  double a = 0.0, b = 0.0, c = 0.0, d = 0.0;
+  int32_t k = 0;
+  for (; k + 4 <= count; k += 4) {
+    a += weight[k] * values[source[k]];
+    b += weight[k + 1] * values[source[k + 1]];
+    c += weight[k + 2] * values[source[k + 2]];
+    d += weight[k + 3] * values[source[k + 3]];
+  }
+  for (; k < count; ++k) a += weight[k] * values[source[k]];
+  return (a + b) + (c + d);
+}
+
 template <int L>
 static inline void gather(const std::vector<int32_t>& targets, const std::vector<int32_t>& start,
                           const std::vector<int32_t>& source, const std::vector<double>& weight,
                           const std::vector<int32_t>& factor, const double* slots, const double* values, double* out) {
+  if constexpr (L == 1) {
+    for (size_t r = 0; r < targets.size(); ++r) {
+      const int32_t first = start[r];
+      out[targets[r]] += slots[factor[r]] * weighted_sum(&source[first], &weight[first], start[r + 1] - first, values);
+    }
+    return;
+  }
   for (size_t r = 0; r < targets.size(); ++r) {
     double sum[L] = {};
     for (int32_t k = start[r]; k < start[r + 1]; ++k) {
@@ -106,6 +127,11 @@ template <int L>
 void add_rhs(const MassAction& table, const double* slots, const double* y, double* scratch, double* dydt) {
   for (const auto& g : table.groups) {
     double* out = scratch + static_cast<size_t>(g.first) * L;
+    if (L == 1 && g.order == 2) {
+      const int32_t *constant = g.constant.data(), *one = g.factors.data(), *other = one + g.size;
+      for (int e = 0; e < g.size; ++e) out[e] = slots[constant[e]] * y[one[e]] * y[other[e]];
+      continue;
+    }
     for (int e = 0; e < g.size; ++e)
       for (int l = 0; l < L; ++l) out[e * L + l] = slots[static_cast<size_t>(g.constant[e]) * L + l];
     for (int f = 0; f < g.order; ++f) {

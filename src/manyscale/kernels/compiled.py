@@ -41,7 +41,7 @@ def equation_data(work: Assembly) -> tuple[_core.EquationData, Layout]:
         programs[name] = (code, out)
         slots = max(slots, top)
     data = _core.make_equation_data(
-        states=layout.states, parameters=layout.parameters, slots=slots, first_constant=layout.first_constant,
+        states=layout.states, parameters=layout.parameters, slots=slots, permanent=layout.slots, first_constant=layout.first_constant,
         constants=np.array(layout.constants, dtype=float), still=still,
         rhs=(*programs["rhs"], int_array(rows)),
         jacobian=(*programs["jacobian"], int_array([i for i, _ in jacobian]), int_array([j for _, j in jacobian])),
@@ -62,13 +62,15 @@ def machine_code(work: Assembly, layout: Layout, data: _core.EquationData):
     graph, emitter = work.graph, Emitter(pointer_type())
     jacobian, rows = sorted(work.jacobian, key=lambda e: e[::-1]), sorted(work.rhs)
     jobs = {
-        "rhs": ([work.rhs[i] for i in rows], rows, layout.states),
-        "jacobian": ([work.jacobian[e] for e in jacobian], data.jacobian_place.tolist(), len(data.row)),
+        "rhs": ([work.rhs[i] for i in rows], rows),
+        "jacobian": ([work.jacobian[e] for e in jacobian], data.jacobian_place.tolist()),
     }
     extra = 0
-    for name, (outputs, places, size) in jobs.items():
+    for name, (outputs, places) in jobs.items():
+        moving = [k for k, node in enumerate(outputs) if not graph.still[node]]  # the core copies the others
+        outputs, places = [outputs[k] for k in moving], [places[k] for k in moving]
         nodes = reachable(graph, outputs, graph.still.__getitem__)
-        extra = max(extra, emitter.add_function(name, graph, nodes, outputs, places, size, layout))
+        extra = max(extra, emitter.add_function(name, graph, nodes, outputs, places, layout))
     return compile_module(emitter.module(), tuple(jobs)), layout.slots + extra
 
 

@@ -35,8 +35,8 @@ class Emitter:
     def module(self) -> str:
         return "\n".join([*self.declared.values(), *self.functions])
 
-    def add_function(self, name: str, graph: Graph, nodes, outputs, places, size: int, layout) -> int:
-        """`void name(double t, y, slots, out)`: out[places[k]] = outputs[k], other places up to `size` zero.
+    def add_function(self, name: str, graph: Graph, nodes, outputs, places, layout) -> int:
+        """`void name(double t, y, slots, out)`: out[places[k]] = outputs[k].
 
         States are read from `y`; whatever has a permanent slot in `layout` (p, constants, what depends on p alone)
         from `slots`. Long code is cut into several functions, because code generation takes more than linear time;
@@ -61,8 +61,6 @@ class Emitter:
                 for node, left in written.items():
                     for place in left:
                         body.store("o", place, body.value(node))
-                for place in sorted(set(range(size)) - set(places)):
-                    body.store("o", place, literal(0.0))
             self._define(own_name, body.lines, "internal " if len(names) > 1 else "")
         if len(names) > 1:
             parameters = f"double %t, {self.pointer} %y, {self.pointer} %s, {self.pointer} %o"

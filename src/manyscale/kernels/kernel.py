@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import weakref
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -24,7 +23,8 @@ from manyscale.model.expr import Expr
 from manyscale.model.model import Model
 
 COMPILE_ON_USE = 3  # simulations of one model from which machine code is worth its making
-COMPILE_AT_ONCE = 800  # operations up to which it is made while the user waits
+COMPILE_AT_ONCE = 300  # operations up to which that is so without further thought
+SECONDS_TO_COMPILE, SECONDS_ON_TAPE = 1e-4, 2e-9  # per operation, of the order of what was measured
 _kernels: dict[int, tuple[weakref.ref, Kernel]] = {}
 
 
@@ -99,14 +99,14 @@ class Kernel:
         self._code = code
 
     def _count_use(self) -> None:
-        """Compile on the third use: at once when that is a matter of milliseconds, else in the background."""
+        """Compile when that pays: small models on their third use, others once tapes have run for as long as it takes."""
         self._uses += 1
-        if self._uses != COMPILE_ON_USE or os.environ.get("MANYSCALE_COMPILE") == "0":
+        if self._code is not None or self._uses < COMPILE_ON_USE or os.environ.get("MANYSCALE_COMPILE") == "0":
             return
-        if sum(self.data.operations) <= COMPILE_AT_ONCE:
+        operations = sum(self.data.operations[1:])
+        spent = self.data.operations_run * SECONDS_ON_TAPE
+        if operations <= COMPILE_AT_ONCE or spent > operations * SECONDS_TO_COMPILE:
             self.compile()
-        else:
-            threading.Thread(target=self.compile, daemon=True).start()
 
     def new_equations(self) -> _core.Equations:
         """A fresh `_core.Equations` (a `Problem` for the solver) with its own workspace; set its parameters first."""
