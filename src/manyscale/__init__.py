@@ -16,6 +16,26 @@ from __future__ import annotations
 from importlib import import_module
 
 __version__ = "0.1.0"
+TYPE_CHECKING = False  # as in `typing`, whose import would be most of the cost of this file
+
+if TYPE_CHECKING:
+    from manyscale.analysis.steady import steady_state
+    from manyscale.bridges.bridge import Bridge, Chain
+    from manyscale.bridges.certificate import Certificate, Refusal
+    from manyscale.bridges.search import reduce
+    from manyscale.bridges.verify import verify
+    from manyscale.engines.simulate import simulate
+    from manyscale.errors import InputError, ManyscaleError, SimulationError, UnitsError, UnsupportedError
+    from manyscale.formats.read import read
+    from manyscale.formats.write import write
+    from manyscale.model.check import check
+    from manyscale.model.model import Model
+    from manyscale.model.question import Question
+    from manyscale.reports.html import report
+    from manyscale.scales import measure
+    from manyscale.study.analysis import analyze
+    from manyscale.study.record import Study
+    from manyscale.study.replaying import replay
 
 _PUBLIC = {  # public name -> module that defines it
     "Bridge": "bridges.bridge",
@@ -43,7 +63,33 @@ _PUBLIC = {  # public name -> module that defines it
     "write": "formats",
 }
 
-__all__ = ["__version__", "model", *sorted(_PUBLIC)]  # `model` is the folder, and callable: see model/__init__.py
+__all__ = [  # `model` is the folder, and can be called: see model/__init__.py
+    "Bridge",
+    "Certificate",
+    "Chain",
+    "InputError",
+    "ManyscaleError",
+    "Model",
+    "Question",
+    "Refusal",
+    "SimulationError",
+    "Study",
+    "UnitsError",
+    "UnsupportedError",
+    "__version__",
+    "analyze",
+    "check",
+    "measure",
+    "model",
+    "read",
+    "reduce",
+    "replay",
+    "report",
+    "simulate",
+    "steady_state",
+    "verify",
+    "write",
+]
 
 
 def __getattr__(name: str) -> object:

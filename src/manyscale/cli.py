@@ -228,7 +228,7 @@ def reduce(
         for line in verdict_lines(study):
             say(line, answer.quiet)
         answer.json = study.summary()
-        if study.chain:
+        if study.chain and study.coarse is not None:
             write(study.coarse, out)
             say(f"reduced: {out}", answer.quiet)
 

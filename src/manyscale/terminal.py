@@ -64,7 +64,7 @@ def output(json: bool) -> Iterator[Answer]:
 def progress() -> Iterator[Callable[..., None]]:
     """A function `note(text, share=None)` that shows on standard error what is being done, if a person is looking."""
     begin, live = time.perf_counter(), sys.stderr.isatty()
-    shown = {"text": "", "at": 0.0}
+    shown: dict[str, Any] = {"text": "", "at": 0.0}
 
     def note(text: str = "", share: float | None = None, *_: Any) -> None:
         now = time.perf_counter()
@@ -195,7 +195,7 @@ def trajectory_file(run: Any, table: Mapping[str, list[float]], out: Path | None
         out.parent.mkdir(parents=True, exist_ok=True)
     if suffix == ".nc":
         run.to_netcdf(out)
-    elif suffix == ".csv":
+    elif suffix == ".csv" or out is None:
         handle = open(out, "w", newline="", encoding="utf-8") if out else sys.stdout
         try:
             writer = csv.writer(handle, lineterminator="\n")

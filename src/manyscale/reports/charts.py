@@ -43,7 +43,7 @@ def _scales(rows: list[Mapping[str, Any]], unit: str, evidence: Mapping[str, Any
             "group": "fast" if fast else "slow", "name": f"{'fast' if fast else 'slow'} time scale {mode + 1}",
             "x": times, "y": values, "ink": "fast" if fast else "accent", "width": 2, "unit": unit, "dots": len(times) < 40,
         })  # fmt: skip
-    band = {"x": [], "low": [], "high": []}
+    band: dict[str, list[float]] = {"x": [], "low": [], "high": []}
     for t, scales, count in zip(times, usable, slow, strict=True):
         if 0 < count < len(scales):
             band["x"].append(t)

@@ -41,9 +41,10 @@ def model_line(model: Mapping[str, Any]) -> str:
     parts = [count(model["species"], "species"), count(model["reactions"], "reaction")]
     if model.get("events"):
         parts.append(count(model["events"], "event"))
-    units = {True: "Units agree in every rate law.", False: "Units disagree in some rate laws."}.get(
-        model.get("units_ok"), "The file does not declare all units, so they could not be checked."
-    )
+    agree = model.get("units_ok")
+    units = "Units agree in every rate law." if agree else "Units disagree in some rate laws."
+    if agree is None:
+        units = "The file does not declare all units, so they could not be checked."
     return f"{words.listing(parts)}. {units}"
 
 

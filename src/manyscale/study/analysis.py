@@ -79,7 +79,8 @@ class _Work:
 
     def __init__(self, note: Note, time_limit: float | None):
         self.note, self.limit = note, time_limit
-        self.begin, self.timings = time.perf_counter(), {}
+        self.begin = time.perf_counter()
+        self.timings: dict[str, float] = {}
         self.stopped = ""
 
     @contextmanager

@@ -60,8 +60,10 @@ def _side(participants: tuple[Participant, ...]) -> str:
     parts = []
     for one in participants:
         count = one.stoichiometry
-        plain = isinstance(count, (int, float)) or count is None
-        number = "" if count in (1, 1.0, None) else f"{count:g} " if plain else f"({infix(count)}) "
+        if isinstance(count, Expr):
+            number = f"({infix(count)}) "
+        else:
+            number = "" if count in (1, 1.0, None) else f"{count:g} "
         parts.append(f"{number}{one.species}")
     return " + ".join(parts) or "∅"
 
@@ -70,7 +72,9 @@ def equations(model: Model) -> dict[str, Any]:
     """Right-hand sides and rules of a model as encoded formulas, those that are short enough to read."""
     system = compile_model(model).system
     rates = dict(system.rates)
-    states, rules, omitted = [], [], 0
+    states: list[dict[str, Any]] = []
+    rules: list[dict[str, Any]] = []
+    omitted = 0
     ones = {c.id: 1.0 for c in model.compartments if c.constant and c.size == 1.0}
     for id, right in zip(system.states, system.right_sides, strict=True):
         formula = _readable(substitute(substitute(right, rates), ones))
@@ -101,7 +105,7 @@ def _readable(expr: Expr) -> Any:
 
 def conserved(chain: Chain, units: Mapping[str, str]) -> list[dict[str, Any]]:
     """Conserved totals with the sums they stand for and their values at the start."""
-    found = []
+    found: list[dict[str, Any]] = []
     for bridge in chain.bridges:
         if bridge.name != "conserve":
             continue

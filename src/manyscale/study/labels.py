@@ -60,7 +60,8 @@ def _parts(model: Model, id: str | None) -> tuple[UnitPart, ...] | None:
 
 
 def _combined(parts: tuple[UnitPart, ...]) -> str | None:
-    factor, powers = 1.0, {}
+    factor = 1.0
+    powers: dict[str, float] = {}
     for part in parts:
         factor *= (part.multiplier * 10.0**part.scale) ** part.exponent
         if part.kind != "dimensionless":

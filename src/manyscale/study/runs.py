@@ -42,7 +42,7 @@ def trajectories(
         full = simulate(chain.fine, times, rtol=1e-7)
     except ManyscaleError:
         return {}
-    small = None
+    small: Any = None
     if chain.bridges:
         try:
             small = simulate(coarse, times, rtol=1e-7)
