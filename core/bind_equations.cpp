@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <stdexcept>
+#include <unordered_map>
 
 #include "equations.hpp"
 
@@ -119,6 +120,17 @@ static Program still_part(const Program& program, int first, int end) {
   return part;
 }
 
+static std::vector<std::pair<int32_t, int32_t>> equal_places(const Program& program, int first, int end) {
+  std::vector<std::pair<int32_t, int32_t>> equal;
+  std::unordered_map<int32_t, int32_t> place_of;
+  for (size_t k = 0; k < program.slot.size(); ++k) {
+    if (program.slot[k] >= first && program.slot[k] < end) continue;
+    const auto [found, is_new] = place_of.emplace(program.slot[k], program.place[k]);
+    if (!is_new) equal.emplace_back(found->second, program.place[k]);
+  }
+  return equal;
+}
+
 static std::shared_ptr<EquationData> make_data(int states, int parameters, int slots, int permanent, int first_constant,
                                                Reals constants, Ints still, nb::tuple rhs, nb::tuple jacobian,
                                                nb::tuple time, nb::tuple roots, nb::tuple mass, nb::tuple table) {
@@ -145,6 +157,8 @@ static std::shared_ptr<EquationData> make_data(int states, int parameters, int s
   d->jacobian_complete = static_cast<int>(row.size()) == d->pattern.nonzeros();
   d->rhs_still = still_part(d->rhs, states + 1, permanent);
   d->jacobian_still = still_part(d->jacobian, states + 1, permanent);
+  d->rhs_equal = equal_places(d->rhs, states + 1, permanent);
+  d->jacobian_equal = equal_places(d->jacobian, states + 1, permanent);
   d->rhs_complete = static_cast<int>(d->rhs.slot.size()) == states;
   const auto mass_row = ints(array(mass, 0)), mass_column = ints(array(mass, 1)), mass_slot = ints(array(mass, 2));
   d->has_mass = !mass_slot.empty();

@@ -41,6 +41,7 @@ void Equations::rhs(double t, const double* y, double* dydt) {
   if (compiled_rhs_) {
     copy(data_->rhs_still, dydt);
     compiled_rhs_(t, y, slots_.data(), dydt);
+    for (auto [from, to] : data_->rhs_equal) dydt[to] = dydt[from];
   } else {
     run(data_->rhs, t, y, dydt);
   }
@@ -52,6 +53,7 @@ void Equations::jacobian(double t, const double* y, double* values) {
   if (compiled_jacobian_) {
     copy(data_->jacobian_still, values);
     compiled_jacobian_(t, y, slots_.data(), values);
+    for (auto [from, to] : data_->jacobian_equal) values[to] = values[from];
   } else {
     run(data_->jacobian, t, y, values);
   }

@@ -2,6 +2,7 @@
 #pragma once
 #include <atomic>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "mass_action.hpp"
@@ -29,6 +30,8 @@ struct EquationData {
   Code still;  // what depends on p alone
   Program rhs, jacobian, time, roots;  // places: row, entry of the pattern, row, root
   Program rhs_still, jacobian_still;  // no code: the results that depend on p alone, which machine code leaves out
+  // (from, to): places with equal results, of which machine code writes the first only.
+  std::vector<std::pair<int32_t, int32_t>> rhs_equal, jacobian_equal;
   bool autonomous = true;
   SparsePattern pattern;
   std::vector<int32_t> diagonal;  // entry of (i, i)

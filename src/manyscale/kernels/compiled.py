@@ -67,8 +67,11 @@ def machine_code(work: Assembly, layout: Layout, data: _core.EquationData):
     }
     extra = 0
     for name, (outputs, places) in jobs.items():
-        moving = [k for k, node in enumerate(outputs) if not graph.still[node]]  # the core copies the others
-        outputs, places = [outputs[k] for k in moving], [places[k] for k in moving]
+        first: dict[int, int] = {}  # the core itself copies what depends on p alone, and equal results
+        for node, place in zip(outputs, places):
+            if not graph.still[node]:
+                first.setdefault(node, place)
+        outputs, places = list(first), list(first.values())
         nodes = reachable(graph, outputs, graph.still.__getitem__)
         extra = max(extra, emitter.add_function(name, graph, nodes, outputs, places, layout))
     return compile_module(emitter.module(), tuple(jobs)), layout.slots + extra

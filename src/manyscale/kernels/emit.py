@@ -44,9 +44,7 @@ class Emitter:
         """
         todo = [node for node in nodes if node not in layout.slot]
         pieces = [todo[k : k + PIECE] for k in range(0, len(todo), PIECE)] or [[]]
-        written: dict[int, list[int]] = {}
-        for place, node in zip(places, outputs):
-            written.setdefault(node, []).append(place)
+        written = dict(zip(outputs, places))
         shared = _shared(graph, pieces, layout.slots)
         names = [f"{name}_{k}" for k in range(len(pieces))] if len(pieces) > 1 else [name]
         for piece, own_name in zip(pieces, names):
@@ -55,12 +53,11 @@ class Emitter:
                 body.compute(node)
                 if node in shared:
                     body.store("s", shared[node], body.value(node))
-                for place in written.pop(node, ()):
-                    body.store("o", place, body.value(node))
+                if node in written:
+                    body.store("o", written.pop(node), body.value(node))
             if own_name == names[-1]:
-                for node, left in written.items():
-                    for place in left:
-                        body.store("o", place, body.value(node))
+                for node, place in written.items():
+                    body.store("o", place, body.value(node))
             self._define(own_name, body.lines, "internal " if len(names) > 1 else "")
         if len(names) > 1:
             parameters = f"double %t, {self.pointer} %y, {self.pointer} %s, {self.pointer} %o"
