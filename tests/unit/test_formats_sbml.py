@@ -308,3 +308,22 @@ def test_level_2_is_read_as_libsbml_converts_it(corpora):
         assert [(v.trigger, v.assignments, v.delay) for v in ours.events] == [
             (v.trigger, v.assignments, v.delay) for v in theirs.events
         ]
+
+
+def test_attributes_of_a_required_package_count_as_use():
+    uri = "http://www.sbml.org/sbml/level3/version1/multi/version1"
+    root = f' xmlns:multi="{uri}" multi:required="true"'
+    assert read(document(CELL.format('constant="true"'), root=root))["c"]
+    with pytest.raises(UnsupportedError, match="multi"):
+        read(document(CELL.format('constant="true" multi:isType="true"'), root=root))
+
+
+def test_what_is_left_out_is_said():
+    text = document(
+        '<listOfParameters><notes><p xmlns="http://www.w3.org/1999/xhtml">x</p></notes></listOfParameters>'
+        '<listOfCompartments><compartment id="c"/><compartment id="d" outside="c"/></listOfCompartments>',
+        level=2,
+        version=4,
+    )
+    remarks = " ".join(read(text).remarks)
+    assert "listOfParameters" in remarks and "outside" in remarks

@@ -56,6 +56,7 @@ def build(document: Document, source: str) -> Model:
     if sum(child.tag == "model" for child in document.root.children) > 1:
         context.fail(document.root, "the document holds more than one model; keep one")
     check_packages(context, document)
+    _left_out(context, document, node)
     units = Units(context, node)
     network = Network(context, units)
     compartments = tuple(compartment(context, units, item) for item in node.list("listOfCompartments"))
@@ -90,3 +91,15 @@ def build(document: Document, source: str) -> Model:
     )  # fmt: skip
     check_references(context, node, model, network)
     return model
+
+
+def _left_out(context: Context, document: Document, model: Node) -> None:
+    """Remarks on what changes no equation and has no place in a Model."""
+    if document.left_out:
+        names = ", ".join(sorted(document.left_out))
+        context.remark(f"notes and annotations of these elements were left out: {names}")
+    for tag in ("listOfCompartmentTypes", "listOfSpeciesTypes"):
+        if model.list(tag):
+            context.remark(f"{tag}, which has no meaning in the equations, was left out")
+    if any("outside" in item.attributes for item in model.list("listOfCompartments")):
+        context.remark("the nesting of compartments (outside), which has no meaning in the equations, was left out")

@@ -15,6 +15,9 @@ _TAG = r"""<[^>"']*(?:"[^"]*"[^>"']*|'[^']*'[^>"']*)*>"""
 _RAW_START, _START_TAG, _NAME = re.compile(_TAG.encode()), re.compile(_TAG), re.compile(r"<[^\s/>]+")
 _PREFIX = re.compile(r"""[<\s/]([A-Za-z_][\w.-]*):[A-Za-z_]""")
 _DECLARED = re.compile(r"""xmlns:([A-Za-z_][\w.-]*)\s*=""")
+DESCRIBED = frozenset(
+    ["model", "functionDefinition", "unitDefinition", "compartment", "species", "parameter", "localParameter", "initialAssignment", "assignmentRule", "rateRule", "algebraicRule", "constraint", "reaction", "kineticLaw", "speciesReference", "modifierSpeciesReference", "event"]
+)  # elements whose notes and annotations are kept
 RAW = ("notes", "annotation", "message")
 
 
@@ -49,8 +52,9 @@ class Node:
 class Document:
     """What the parser saw: the `sbml` element, namespaces by prefix, and per foreign namespace the names used."""
 
-    def __init__(self, root: Node, namespaces: dict[str, str], foreign: dict[str, set[str]], core: str):
+    def __init__(self, root: Node, namespaces: dict[str, str], foreign: dict[str, set[str]], core: str, left_out: set):
         self.root, self.namespaces, self.foreign, self.core = root, namespaces, foreign, core
+        self.left_out = left_out  # elements whose notes or annotations find no place in a Model
 
 
 def parse(data: bytes, source: str) -> Document:
@@ -82,6 +86,8 @@ class _Builder:
         self.core = ""
         self.root: Node | None = None
         self.stack: list[Node] = []
+        self.packages = False  # whether namespaces of packages are declared
+        self.left_out: set[str] = set()  # elements with notes or annotations that a Model has no place for
         self.namespaces: dict[str, str] = {}
         self.foreign: dict[str, set[str]] = {}
         self.skipped = 0
@@ -100,7 +106,7 @@ class _Builder:
     def document(self) -> Document:
         if self.root is None:
             raise InputError(f"{self.source}: no SBML element found; is this an SBML file?")
-        return Document(self.root, self.namespaces, self.foreign, self.core)
+        return Document(self.root, self.namespaces, self.foreign, self.core, self.left_out)
 
     def _element_mode(self) -> None:
         parser = self.parser
@@ -129,6 +135,7 @@ class _Builder:
                 raise InputError(f"{self.where()}: the file is XML but not SBML (its first element is '{local}')")
             self.core = space
             self.namespaces = {prefix: uris[-1] for prefix, uris in self.scope.items() if uris}
+            self.packages = any("/sbml/level3/" in uri and uri != space for uri in self.namespaces.values())
         name = self.names[tag] = local if space == self.core else None
         return name
 
@@ -140,6 +147,8 @@ class _Builder:
             self._start_raw(local)
         else:
             node = Node(local, attributes, self.parser.CurrentLineNumber)
+            if self.packages and self.stack:
+                self._note_foreign(attributes)
             if self.stack:
                 self.stack[-1].children.append(node)
                 if len(self.stack) > MAX_LEVELS:
@@ -150,6 +159,13 @@ class _Builder:
 
     def _end(self, tag: str) -> None:
         self.stack.pop()
+
+    def _note_foreign(self, attributes: dict) -> None:
+        """Attributes of other namespaces count as use of them."""
+        for name in attributes:
+            if " " in name:
+                space, _, local = name.rpartition(" ")
+                self.foreign.setdefault(space, set()).add(local)
 
     # formulas
 
@@ -203,6 +219,8 @@ class _Builder:
                 node = self.stack[-1]
                 if node.raw is None:
                     node.raw = {}
+                if node.tag not in DESCRIBED:
+                    self.left_out.add(node.tag)
                 node.raw.setdefault(local, f"<{local}>{text}</{local}>")
         self._element_mode()
 
