@@ -106,8 +106,16 @@ def _power_rule(base: Expr, exponent: Expr, name: str) -> Expr:
         lower = exponent.value - 1.0 if type(exponent) is Number else add(exponent, -1.0)
         terms.append(mul(exponent, power(base, lower), below))
     if above != ZERO:
-        terms.append(mul(Power(base, exponent), Call("ln", (base,)), above))
+        terms.append(mul(_times_log(base, exponent), above))
     return add(*terms)
+
+
+def _times_log(base: Expr, exponent: Expr) -> Expr:
+    """base**exponent * ln(base), continued by 0 to base 0."""
+    product = mul(Power(base, exponent), Call("ln", (base,)))
+    if type(base) is Number:
+        return product if base.value != 0 else ZERO
+    return Piecewise(((product, Relation("!=", base, ZERO)),), ZERO)
 
 
 def _call(function: str, *arguments: Expr) -> Expr:

@@ -74,10 +74,10 @@ class _Parser:
                 hint = " (use == to compare)" if self.text[start] == "=" else ""
                 self.fail(f"{self.text[start]!r} is not part of a formula{hint}", start)
             kind = match.lastgroup
-            word = match.group(kind)
+            word, start = match.group(kind), match.start(kind)
             if kind == "name" and word in ("and", "or", "not"):
                 kind = "word"
-            tokens.append((kind, word, match.start(kind)))
+            tokens.append((kind, word, start))
             position = match.end()
         tokens.append(("end", "", end))
         return tokens

@@ -232,4 +232,6 @@ def _logic(expr: Logic) -> Expr:
             rest.append(argument)
     if not rest:
         return Bool(not deciding)
-    return rest[0] if len(rest) == 1 and type(rest[0]) in (Relation, Logic) else Logic(operator, tuple(rest))
+    if len(rest) > 1:
+        return Logic(operator, tuple(rest))
+    return rest[0] if type(rest[0]) in (Relation, Logic) else Relation("!=", rest[0], ZERO)
