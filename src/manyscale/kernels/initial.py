@@ -55,7 +55,7 @@ class StartValues(dict):
     def __init__(self, model: Model, system: System, overrides: Mapping[str, Any], t: float):
         self.model, self.system, self.t = model, system, t
         self.formulas = dict(system.initial_formulas)
-        self.delays = {d.symbol: d.argument for d in system.delays}
+        self.delays = {d.symbol: d for d in system.delays}
         self.local = {f"{r.id}.{k.id}": k for r in model.reactions for k in r.local}
         self.overrides = overrides
         self.open: list[str] = []
@@ -94,7 +94,8 @@ class StartValues(dict):
 
     def _compute(self, name: str):
         if name in self.delays:
-            return evaluate(self.delays[name], self.t, self)
+            delay = self.delays[name]
+            return evaluate(delay.argument, self.t - evaluate(delay.lag, self.t, self), self)
         if name.endswith(".amount") and name not in self.local:
             species = self.model[name.removesuffix(".amount")]
             return self._species(species, amount=True)

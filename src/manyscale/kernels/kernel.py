@@ -252,17 +252,20 @@ class Kernel:
     def apply_event(
         self, event: int, values: np.ndarray, t: float, y: np.ndarray, p: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """(y, p) after the assignments of one event with these values; the arguments are left alone."""
-        y, p = np.array(y, dtype=float), np.array(p, dtype=float)
+        """(y, p) after the assignments of one event with these values; the arguments are left alone.
+
+        A concentration is turned into the amount that is kept with the volume before the event: when the event
+        changes the volume too, the amount stays and the concentration follows.
+        """
+        new_y, new_p = np.array(y, dtype=float), np.array(p, dtype=float)
         targets = self.system.events[event].targets
+        scaled = tuple(target.factor for target in targets if target.factor is not None)
+        factors = iter(self._book.of(scaled, t, y, p) if scaled else ())
         for target, value in zip(targets, values):
-            (y if target.kind == "state" else p)[target.index] = value
-        scaled = [(target, value, target.factor) for target, value in zip(targets, values) if target.factor is not None]
-        if scaled:
-            factors = self._book.of(tuple(factor for _, _, factor in scaled), t, y, p)
-            for (target, value, _), factor in zip(scaled, factors):
-                (y if target.kind == "state" else p)[target.index] = value * factor
-        return y, p
+            if target.factor is not None:
+                value = value * next(factors)
+            (new_y if target.kind == "state" else new_p)[target.index] = value
+        return new_y, new_p
 
 
 def vector(values) -> np.ndarray:

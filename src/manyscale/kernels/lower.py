@@ -11,7 +11,23 @@ from manyscale.kernels.flatten import Flattener
 from manyscale.kernels.interpret import evaluate
 from manyscale.kernels.order import find_roots, schedule
 from manyscale.kernels.system import DelayedValue, LoweredEvent, System, Target
-from manyscale.model.expr import MINUS_ONE, ONE, ZERO, Expr, Number, Symbol, Time, add, mul, power, symbols, walk
+from manyscale.model.expr import (
+    MINUS_ONE,
+    ONE,
+    ZERO,
+    Expr,
+    Number,
+    Piecewise,
+    Relation,
+    Symbol,
+    Time,
+    add,
+    mul,
+    power,
+    substitute,
+    symbols,
+    walk,
+)
 from manyscale.model.model import Model
 from manyscale.model.parts import Compartment, Parameter, Participant, Species
 
@@ -278,7 +294,11 @@ class Lowering:
         elif algebraic:
             zero = {i for i, _ in algebraic}
             mass = tuple((i, i, ZERO if i in zero else ONE) for i in range(len(ids)))
-        delays = tuple(DelayedValue(s, a, lag) for (a, lag), s in self.flattener.delays.items() if _closed(a, lag))
+        delays = tuple(
+            DelayedValue(s, _at_rest_before_start(a), lag)
+            for (a, lag), s in self.flattener.delays.items()
+            if _closed(a, lag)
+        )
         definitions = {**self.assigned, **self.derived}
         draft = {
             "states": ids, "state_symbols": symbols_, "state_is_amount": tuple(s in self.amounts for s in symbols_),
@@ -314,6 +334,13 @@ class Lowering:
 def is_closed(expr: Expr) -> bool:
     """No symbols and no time in it: a number in disguise."""
     return not any(type(node) in (Symbol, Time) for node in walk(expr))
+
+
+def _at_rest_before_start(argument: Expr) -> Expr:
+    """Before t = 0 everything has the value it has at the start, so every rateOf is zero there."""
+    started = Relation(">=", Time(), ZERO)
+    rates = {name for name in symbols(argument) if name.startswith("rateOf(")}
+    return substitute(argument, {name: Piecewise(((Symbol(name), started),), ZERO) for name in rates})
 
 
 def _closed(*exprs: Expr) -> bool:

@@ -19,7 +19,7 @@ class Target:
     """Where an event assignment is stored: `kind` "state" or "parameter", position `index`.
 
     What is stored is the assigned value times `factor` (a compartment size, where an amount is kept for a
-    concentration), with `factor` taken after all assignments of the event.
+    concentration), with `factor` taken before the assignments of the event.
     """
 
     kind: str
