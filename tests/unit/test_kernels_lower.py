@@ -322,3 +322,12 @@ def test_functions_that_grow_without_end_are_refused():
         chain.append(Function(f"f{level}", ("x",), Call("exp", (Call(f"f{level - 1}", (S("x"),)),))))
     with pytest.raises(InputError, match="nested too deeply"):
         lower(decay(functions=tuple(chain), reactions=(reaction("r", ["A"], [], Call("f2999", (S("A"),))),)))
+
+
+def test_parameters_that_events_set_and_delays_look_back_at_have_a_past():
+    parameters = (Parameter("k", 0.5), Parameter("q", 1.0, constant=False), Parameter("u", constant=False))
+    event = Event("e", Relation(">", Time(), Number(1.0)), (("q", Number(4.0)),))
+    rules = (Rule("assignment", Delay(S("q"), Number(2.0)), "u"),)
+    kernel, y, p = start(decay(parameters=parameters, rules=rules, events=(event,)))
+    assert kernel.system.states == ("A", "B", "q")
+    assert kernel.rhs(0.0, y, p)[2] == 0.0

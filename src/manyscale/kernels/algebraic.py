@@ -19,7 +19,7 @@ def settle_algebraic(work) -> None:
         return
     everything = _free_variables(work)
     for free in (everything - work.event_targets, everything):  # what events assign is not free, if that can be
-        touched = [_reach(rule, work) & free for rule in rules]
+        touched = [reach(rule, work) & free for rule in rules]
         match = _match(touched)
         if len(match) == len(rules):
             break
@@ -49,7 +49,7 @@ def _free_variables(work) -> set[str]:
     return found - fixed
 
 
-def _reach(expr: Expr, work) -> set[str]:
+def reach(expr: Expr, work) -> set[str]:
     """All names the expression depends on, through assignment rules and reaction rates."""
     seen: set[str] = set()
     stack = list(symbols(expr))
@@ -89,7 +89,7 @@ def _solve_linear(rule: Expr, variable: str, work) -> Expr | None:
     if split is None:
         return None
     slope, rest = split
-    if slope == ZERO or variable in _reach(slope, work) | _reach(rest, work):
+    if slope == ZERO or variable in reach(slope, work) | reach(rest, work):
         return None
     return mul(-1.0, rest, power(slope, MINUS_ONE))
 
@@ -121,6 +121,6 @@ def linear_split(expr: Expr, name: str) -> tuple[Expr, Expr] | None:
 def _break_loops(work, rules: dict[str, Expr]) -> None:
     """Solved rules that depend on themselves through each other go back to being equations."""
     for variable in [v for v in rules if v in work.assigned]:
-        if variable in _reach(work.assigned[variable], work):
+        if variable in reach(work.assigned[variable], work):
             del work.assigned[variable]
             work.algebraic_states[variable] = rules[variable]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from manyscale.errors import InputError, UnsupportedError
-from manyscale.kernels.algebraic import settle_algebraic
+from manyscale.kernels.algebraic import reach, settle_algebraic
 from manyscale.kernels.fast import project_fast
 from manyscale.kernels.flatten import Flattener
 from manyscale.kernels.interpret import evaluate
@@ -46,6 +46,7 @@ def _lower(model: Model) -> System:
     work.read_reactions()
     work.read_events()
     work.read_initial_assignments()
+    work.remember_what_delays_need()
     work.find_varying_compartments()
     settle_algebraic(work)
     work.place_species()
@@ -147,6 +148,13 @@ class Lowering:
             self.initial[item.symbol] = self.flatten(item.formula, where=f"initial assignment of {item.symbol}")
 
     # what changes how
+
+    def remember_what_delays_need(self) -> None:
+        """Parameters that events set and delays look back at become states (at rest), so that they have a past."""
+        for argument, _ in self.flattener.delays:
+            for id in reach(argument, self) & self.event_targets:
+                if isinstance(self.model.by_id.get(id), Parameter) and id not in self.rate_ruled:
+                    self.rate_ruled[id] = ZERO
 
     def find_varying_compartments(self) -> None:
         for compartment in self.model.compartments:
