@@ -49,7 +49,20 @@ def one_line_error(err: str) -> str:
 
 @pytest.mark.parametrize("code", ["import manyscale", "from manyscale.cli import main; main(['--help'])"])
 def test_import_and_help_load_nothing_heavy(code):
-    heavy = ["numpy", "scipy", "libsbml", "antimony", "llvmlite", "flint", "pint", "sympy", "xarray", "pandas", "jinja2", "matplotlib"]
+    heavy = [
+        "numpy",
+        "scipy",
+        "libsbml",
+        "antimony",
+        "llvmlite",
+        "flint",
+        "pint",
+        "sympy",
+        "xarray",
+        "pandas",
+        "jinja2",
+        "matplotlib",
+    ]
     check = (
         f"import sys\ntry:\n    {code}\nexcept SystemExit:\n    pass\nprint([m for m in {heavy} if m in sys.modules])"
     )
