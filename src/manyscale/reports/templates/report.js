@@ -76,8 +76,8 @@
         button("show all", null, () => all(true)); button("hide all", null, () => all(false));
       }
       if (this.spec.canShare) button("each as share of its largest value", () => this.share, () => { this.share = !this.share; this.view = null; });
-      if (this.spec.canLogX) button("logarithmic time", () => this.xlog, () => { this.xlog = !this.xlog; this.view = null; });
-      if (this.spec.canLogY) button("logarithmic values", () => this.ylog, () => { this.ylog = !this.ylog; this.view = null; });
+      if (this.spec.canLogX) button(this.spec.xname === "time" ? "logarithmic time" : "logarithmic across", () => this.xlog, () => { this.xlog = !this.xlog; this.view = null; });
+      if (this.spec.canLogY) button(this.spec.xname === "time" ? "logarithmic values" : "logarithmic up", () => this.ylog, () => { this.ylog = !this.ylog; this.view = null; });
       button("zoom in", null, () => this.scale(0.5)); button("zoom out", null, () => this.scale(2)); button("whole picture", null, () => (this.view = null));
       this.holder.parentNode.insertBefore(box, this.holder.nextSibling);
     }
