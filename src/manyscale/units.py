@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from manyscale.errors import InputError, UnitsError
 from manyscale.model.dimensions import (
@@ -123,17 +123,19 @@ class _UnitParser:
     """Products, quotients and powers of unit names. Raises KeyError for what the table does not know."""
 
     def __init__(self, text: str):
-        self.text, self.tokens, self.at = text, [], 0
+        self.text, self.at = text, 0
+        self.tokens: list[tuple[str, str]] = []
         position = 0
         while position < len(text):
             match = _UNIT_TOKEN.match(text, position)
             if match is None:
                 raise UnitsError(f"{text[position:].strip()[:20]!r} is not part of a unit in {text!r}")
-            self.tokens.append((match.lastgroup, match[match.lastgroup]))
+            kind = str(match.lastgroup)
+            self.tokens.append((kind, match[kind]))
             position = match.end()
         self.tokens.append(("end", ""))
 
-    def fail(self):
+    def fail(self) -> NoReturn:
         raise UnitsError(f"{self.text!r} is not a unit; write for example '1/(uM s)'")
 
     def whole(self) -> list[UnitPart]:
@@ -247,7 +249,7 @@ def registry() -> Any:
     """The registry of units (pint) that this package uses, with `molecule` and `item` for single particles."""
     from pint import UnitRegistry
 
-    units = UnitRegistry()
+    units: Any = UnitRegistry()
     units.define("item = [item_count] = molecule = copies = molecules")
     units.define("Da = 1.66053906892e-24 gram")
     return units
@@ -276,8 +278,8 @@ def from_pint(unit: Any) -> Parts:
         raise UnitsError(f"{unit} has an offset; use kelvin")
     parts = []
     for name, power in base.units._units.items():
-        if name == "radian":
-            continue
+        if name in ("radian", "count"):
+            continue  # pure numbers
         if name not in _FROM_PINT:
             raise UnitsError(f"the unit {unit} contains {name}, which SBML cannot write")
         parts.append(UnitPart(_FROM_PINT[name], float(power)))
@@ -322,8 +324,15 @@ def convert(value: float, source: str | Parts | Unit, target: str | Parts | Unit
         raise UnitsError(f"{_shown(source)} cannot be converted to {_shown(target)}: different dimensions")
     if math.isclose(a.factor, b.factor, rel_tol=1e-14):
         return value
-    ratio = a.factor / b.factor
-    return value * ratio if ratio >= 1 else value / (b.factor / a.factor)
+    if a.factor >= b.factor:
+        return value * _whole(a.factor / b.factor)
+    return value / _whole(b.factor / a.factor)
+
+
+def _whole(ratio: float) -> float:
+    """The ratio without the rounding of powers of ten, where it is a whole number."""
+    nearest = float(round(ratio)) if ratio < 1e15 else ratio
+    return nearest if math.isclose(ratio, nearest, rel_tol=1e-14) else ratio
 
 
 def in_moles(unit: Unit) -> Unit:

@@ -47,7 +47,7 @@ MAX_NODES = 200_000  # of a formula after inlining
 def free_of(expr: Expr, names: str | Iterable[str]) -> bool:
     """Whether none of the names occurs in the expression."""
     wanted = {names} if isinstance(names, str) else set(names)
-    return not any(type(node) in (Symbol, RateOf) and node.name in wanted for node in walk(expr))
+    return not any(isinstance(node, Symbol | RateOf) and node.name in wanted for node in walk(expr))
 
 
 def size(expr: Expr) -> int:
@@ -276,9 +276,10 @@ def _linear(expr: Expr, names: frozenset[str]) -> dict[str, Expr] | None:
 def _linear_pieces(pieces, otherwise, names) -> dict[str, Expr] | None:
     if not all(free_of(condition, names) for _, condition in pieces):
         return None
-    parts = [_linear(value, names) for value, _ in pieces]
+    found = [_linear(value, names) for value, _ in pieces]
+    parts = [part for part in found if part is not None]
     last = None if otherwise is None else _linear(otherwise, names)
-    if any(part is None for part in parts) or (otherwise is not None and last is None):
+    if len(parts) < len(found) or (otherwise is not None and last is None):
         return None
     present = {name for part in (*parts, last or {}) for name in part}
     return {
@@ -310,13 +311,14 @@ def _polynomial(expr: Expr, name: str, degree: int) -> list[Expr] | None:
         case Symbol():
             return [ZERO, ONE] if degree >= 1 else None
         case Add(terms):
-            parts = [_polynomial(term, name, degree) for term in terms]
-            if any(part is None for part in parts):
+            found = [_polynomial(term, name, degree) for term in terms]
+            parts = [part for part in found if part is not None]
+            if len(parts) < len(found):
                 return None
             return [add(*(p[k] for p in parts if k < len(p))) for k in range(max(map(len, parts)))]
         case Mul(factors):
             return _polynomial_product([_polynomial(f, name, degree) for f in factors], degree)
-        case Power(base, Number(exponent, None)) if exponent == int(exponent) and 2 <= exponent <= degree:
+        case Power(base, Number(exponent, None)) if 2 <= exponent <= degree and exponent.is_integer():
             return _polynomial_product([_polynomial(base, name, degree)] * int(exponent), degree)
     return None
 
@@ -350,14 +352,15 @@ def _fraction(expr: Expr, names: frozenset[str], keys: Keys) -> tuple[Expr, dict
     match expr:
         case _ if free_of(expr, names):
             return expr, {}
-        case Power(base, Number(exponent, None)) if exponent < 0 and exponent == int(exponent):
+        case Power(base, Number(exponent, None)) if exponent < 0 and exponent.is_integer():
             above, below = _fraction(base, names, keys)  # 1 / (above / below)
             denominators = mul(*(power(b, float(n * -exponent)) for b, n in _ordered(below)))
             if free_of(above, names):
                 return mul(denominators, power(above, exponent)), {}
             return denominators, {keys.of(above): (above, int(-exponent))}
         case Mul(factors):
-            above_parts, total = [], {}
+            above_parts: list[Expr] = []
+            total: dict[int, tuple[Expr, int]] = {}
             for factor in factors:
                 above, below = _fraction(factor, names, keys)
                 above_parts.append(above)

@@ -50,7 +50,8 @@ def build(
 
     species: initial values. "10 uM" is a concentration (and so is the species in formulas), "100 molecules" or
         "5 nmol" an amount (and so is the species in formulas); a plain number is a concentration, or an amount where
-        `amounts` is true. "10 uM in nucleus" places it, "10 uM fixed" keeps it constant, "= 2*K" computes it.
+        `amounts` is true. "10 uM in nucleus" places it, "10 uM fixed" keeps it constant, "= 2*K" computes it
+        (the unit is then that of the other species).
     parameters: values with units ("1e6 1/(M s)", "2 dimensionless"), without ("2"), or "= formula" at the start.
     reactions: "id: A + 2 B -> C; rate"; <-> is only a remark, the rate law says it all. See `model.laws` for
         named laws.
@@ -112,6 +113,7 @@ class _Builder:
         self.parameters: dict[str, Quantity] = {}
         self.compartments: dict[str, Quantity] = {}
         self.initial: list[tuple[str, str]] = []  # id, formula text
+        self.computed: set[str] = set()  # ids with a formula for their initial value
         self.made: dict[str, dict] = {kind: {} for kind in ("compartments", "species", "parameters")}
         self.reactions: list[parts.Reaction] = []
         self.rules: list[parts.Rule] = []
@@ -139,7 +141,7 @@ class _Builder:
             self.compartments["cell"] = Quantity(1.0)
         for id, value in species.items():
             where, fixed = "", False
-            if isinstance(value, str) and not value.lstrip().startswith("="):
+            if isinstance(value, str):
                 value, _, where = (p.strip() for p in value.partition(" in "))
                 fixed = value.endswith(" fixed") or where.endswith(" fixed")
                 value, where = value.removesuffix(" fixed"), where.removesuffix(" fixed").strip()
@@ -150,7 +152,8 @@ class _Builder:
     def quantity(self, id: str, value: Value, kind: str) -> Quantity:
         if isinstance(value, str) and value.lstrip().startswith("="):
             self.initial.append((id, value.lstrip()[1:]))
-            return Quantity(float("nan"))
+            self.computed.add(id)
+            return Quantity(0.0)
         try:
             return parse_quantity(value)
         except InputError as error:
@@ -179,7 +182,7 @@ class _Builder:
                 raise InputError(f"species {id}: say in which compartment, for example '10 uM in {names[0]}'")
             amount = self.is_amount(id, quantity)
             value, _ = self.express(quantity, f"species {id}")
-            computed = value != value  # "= formula"
+            computed = id in self.computed
             self.made["species"][id] = parts.Species(
                 id, where or names[0], None if computed else value, "amount" if amount else "concentration",
                 only_substance=amount, boundary=fixed, constant=fixed,
@@ -199,7 +202,7 @@ class _Builder:
         for id, quantity in self.parameters.items():
             value, units = self.express(quantity, f"parameter {id}")
             self.made["parameters"][id] = parts.Parameter(
-                id, None if value != value else value, self.system.id_of(units)
+                id, None if id in self.computed else value, self.system.id_of(units)
             )  # fmt: skip
 
     # Reactions, rules, events
@@ -279,7 +282,7 @@ class _Builder:
     def event(self, text: str, number: int) -> None:
         place = f"event {number} ({str(text).strip()[:60]!r})"
         read = split_event(str(text), place)
-        options = [None if o is None else self.formula(o, place) for o in (read.delay, read.priority)]
+        delay, priority = (None if o is None else self.formula(o, place) for o in (read.delay, read.priority))
         for target, _ in read.assignments:
             self.vary(target)
         self.events.append(
@@ -287,7 +290,8 @@ class _Builder:
                 read.id or f"event_{number}",
                 self.formula(read.trigger, place),
                 tuple((target, self.formula(formula, place)) for target, formula in read.assignments),
-                *options,
+                delay,
+                priority,
             )
         )
 
@@ -300,8 +304,7 @@ class _Builder:
         )
         system = self.system
         substance = system.id_of(system.substance)
-        units = {"time_units": system.id_of(system.time), "substance_units": substance, "extent_units": substance,
-                 "volume_units": system.id_of(system.volume)}  # fmt: skip
+        time, volume = system.id_of(system.time), system.id_of(system.volume)
         identifier = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "model"
         model = Model(
             id=identifier if not identifier[0].isdigit() else f"m{identifier}",
@@ -309,13 +312,15 @@ class _Builder:
             compartments=tuple(self.made["compartments"].values()), species=tuple(self.made["species"].values()),
             parameters=tuple(self.made["parameters"].values()), reactions=tuple(self.reactions),
             initial_assignments=starts, rules=tuple(self.rules), events=tuple(self.events),
-            functions=tuple(self.functions), units=tuple(system.definitions.values()), **units,
+            functions=tuple(self.functions), units=tuple(system.definitions.values()), time_units=time,
+            substance_units=substance, extent_units=substance, volume_units=volume,
         )  # fmt: skip
         return self.with_derived_units(model)
 
     def with_derived_units(self, model: Model) -> Model:
-        """Parameters that rules introduced get the units of their formulas, where these are known for certain."""
-        formulas = {r.variable: r.formula for r in self.rules if r.kind == "assignment"}
+        """Parameters given by formulas get the units of these, where they are known."""
+        formulas = {i.symbol: i.formula for i in model.initial_assignments}
+        formulas |= {r.variable: r.formula for r in self.rules if r.kind == "assignment" and r.variable is not None}
         for id in [p.id for p in model.parameters if p.id in formulas and p.units is None and p.value is None]:
             try:
                 unit = dimension_of(formulas[id], model)

@@ -140,7 +140,8 @@ class _Checker:
 
     def all_formulas(self) -> Iterator[tuple[str, Expr, frozenset[str]]]:
         """(place, formula, names defined only there)"""
-        model, none = self.model, frozenset()
+        model = self.model
+        none: frozenset[str] = frozenset()
         for function in model.functions:
             yield f"function {function.id}", function.body, frozenset(function.arguments)
         for reaction in model.reactions:
@@ -172,7 +173,7 @@ class _Checker:
             allowed = local if place.startswith("function ") else usable | local
             said: set[str] = set()
             for node in walk(formula):
-                if type(node) in (Symbol, RateOf):
+                if isinstance(node, Symbol | RateOf):
                     if node.name not in allowed and node.name not in said:
                         said.add(node.name)
                         self.say(place, f"{node.name!r} is not defined", self.similar(node.name))
@@ -251,8 +252,11 @@ class _Checker:
             place = f"reaction {reaction.id}"
             for participant in (*reaction.reactants, *reaction.products):
                 stoichiometry = participant.stoichiometry
-                plain = isinstance(stoichiometry, int | float)
-                if plain and not math.isfinite(stoichiometry) and not self.determined(participant.id or ""):
+                if (
+                    isinstance(stoichiometry, int | float)
+                    and not math.isfinite(stoichiometry)
+                    and not self.determined(participant.id or "")
+                ):
                     self.say(place, f"the stoichiometry of {participant.species} is {stoichiometry:g}", "give a number")
                 if stoichiometry is None and not self.determined(participant.id or ""):
                     self.say(place, f"the stoichiometry of {participant.species} is not given", "give a number")
@@ -291,7 +295,7 @@ class _Checker:
 
     def changeable(self, id: str, place: str) -> None:
         kinds = (Compartment, Species, Parameter, Participant)
-        if self.need(id, kinds, "a variable", place) and self.by_id[id].constant:
+        if self.need(id, kinds, "a variable", place) and getattr(self.by_id[id], "constant", False):
             self.say(place, f"changes {id}, which is constant", f"declare {id} as not constant")
 
     def events(self) -> None:
@@ -307,7 +311,7 @@ class _Checker:
                 targets.add(target)
 
     def cycles(self) -> None:
-        rules = {r.variable: r.formula for r in self.model.rules if r.kind == "assignment"}
+        rules = {r.variable: r.formula for r in self.model.rules if r.kind == "assignment" and r.variable}
         rates = {r.id: r.rate for r in self.model.reactions if r.rate is not None}
         now = {**rates, **rules}
         first = find_cycle({name: symbols(formula) for name, formula in now.items()})

@@ -130,7 +130,8 @@ def _as_molar(pieces: list[tuple[str, float, float]]) -> list[tuple[str, float, 
 
 def _join(pieces: list[tuple[str, float, float]]) -> str | None:
     """None when a factor has no name of its own."""
-    above, below = [], []
+    above: list[str] = []
+    below: list[str] = []
     for kind, exponent, factor in pieces:
         symbol = _prefixed(kind, factor)
         if symbol is None:

@@ -79,7 +79,9 @@ def _tables(model: Model, formula=infix) -> Iterator[tuple[str, list[tuple[str, 
         ],
     )
     yield "Reactions", [_reaction(r, formula) for r in model.reactions]
-    starts = [(i.symbol, "=", formula(i.formula), "at the start") for i in model.initial_assignments]
+    starts: list[tuple[str, ...]] = [
+        (i.symbol, "=", formula(i.formula), "at the start") for i in model.initial_assignments
+    ]
     yield "Initial values", starts
     yield "Rules", [_rule(r, formula) for r in model.rules]
     yield "Events", [_event(e, formula) for e in model.events]

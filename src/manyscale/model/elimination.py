@@ -88,8 +88,8 @@ def null_space(rows: Iterable[Row], size: int, weights: Mapping[int, float] | No
     Columns of large weight stay free: each basis vector is positive in exactly one of them and zero in the others.
     """
     echelon = Echelon(weights)
-    for row in sorted({tuple(sorted(canonical(r).items())) for r in rows if r}, key=len):
-        echelon.add(dict(row))
+    for entries in sorted({tuple(sorted(canonical(r).items())) for r in rows if r}, key=len):
+        echelon.add(dict(entries))
     echelon.back_substitute()
     vectors: dict[int, dict[int, Fraction | int]] = {j: {j: 1} for j in range(size) if j not in echelon.position}
     for row, column in zip(echelon.rows, echelon.columns):

@@ -156,9 +156,9 @@ def evaluate(expr: Expr, values: Mapping[str, float], time: float = 0.0) -> floa
         case Logic(operator, arguments):
             return float(connect(operator, [evaluate(a, values, time) != 0 for a in arguments]))
         case Piecewise(pieces, otherwise):
-            for value, condition in pieces:
+            for piece, condition in pieces:
                 if evaluate(condition, values, time) != 0:
-                    return evaluate(value, values, time)
+                    return evaluate(piece, values, time)
             return math.nan if otherwise is None else evaluate(otherwise, values, time)
         case Bool(value):
             return float(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Mapping
+from typing import NoReturn
 
 from manyscale.errors import InputError
 from manyscale.model import expr as e
@@ -73,7 +74,7 @@ class _Parser:
                 start = position + len(self.text[position:]) - len(self.text[position:].lstrip())
                 hint = " (use == to compare)" if self.text[start] == "=" else ""
                 self.fail(f"{self.text[start]!r} is not part of a formula{hint}", start)
-            kind = match.lastgroup
+            kind = str(match.lastgroup)
             word, start = match.group(kind), match.start(kind)
             if kind == "name" and word in ("and", "or", "not"):
                 kind = "word"
@@ -82,7 +83,7 @@ class _Parser:
         tokens.append(("end", "", end))
         return tokens
 
-    def fail(self, what: str, position: int | None = None):
+    def fail(self, what: str, position: int | None = None) -> NoReturn:
         if position is None:
             position = self.tokens[self.at][2]
         text = str(self.text)
@@ -226,8 +227,8 @@ class _Parser:
             case "pow" | "power":
                 return e.power(a[0], a[1])
             case "root":
-                plain = type(a[0]) is e.Number and a[0].value != 0
-                return e.power(a[1], 1 / a[0].value if plain else e.power(a[0], -1.0))
+                degree = a[0].value if isinstance(a[0], e.Number) else 0.0
+                return e.power(a[1], 1 / degree if degree else e.power(a[0], -1.0))
             case "log":
                 if len(a) == 1:
                     return e.Call("ln", tuple(a))
@@ -243,7 +244,7 @@ class _Parser:
                 above, below = e.Relation(">", a[0], e.ZERO), e.Relation("<", a[0], e.ZERO)
                 return e.Piecewise(((e.ONE, above), (e.MINUS_ONE, below)), e.ZERO)
             case "rateOf" | "rateof":
-                if type(a[0]) is not e.Symbol:
+                if not isinstance(a[0], e.Symbol):
                     self.fail("rateOf takes the name of a variable", position)
                 return e.RateOf(a[0].name)
         return e.Logic(name, tuple(a))

@@ -99,8 +99,8 @@ def _call_like(expr: Expr) -> str:
         case Call(function, arguments):
             head, parts = name_text(function), arguments
         case Piecewise(pieces, otherwise):
-            flat = [part for piece in pieces for part in piece]
-            head, parts = "piecewise", flat if otherwise is None else [*flat, otherwise]
+            flat = tuple(part for piece in pieces for part in piece)
+            head, parts = "piecewise", flat if otherwise is None else (*flat, otherwise)
         case Delay(argument, lag):
             head, parts = "delay", (argument, lag)
         case RateOf(name):

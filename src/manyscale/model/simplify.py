@@ -126,7 +126,7 @@ class _Simplifier:
             if exponent == ZERO:
                 continue
             factor = power(base, exponent)
-            if _plain(factor):
+            if isinstance(factor, Number) and factor.units is None:
                 coefficient *= factor.value
             elif _plain(exponent) and exponent.value < 0:
                 below.append(power(base, -exponent.value))

@@ -137,7 +137,8 @@ def readable_basis(basis: list[Row]) -> list[Row]:
             candidates += extreme_rays(basis)
         except TooManyRays:
             candidates += positive_vectors(basis)
-    chosen, echelon = [], Echelon()
+    chosen: list[Row] = []
+    echelon = Echelon()
     for vector in sorted(candidates, key=_effort):
         if len(chosen) < len(basis) and echelon.add(vector):
             chosen.append(vector)
@@ -223,7 +224,8 @@ def dependent_species(laws: Sequence[ConservationLaw], weights: Mapping[str, flo
     weights = weights or {}
     rank_of = {s: weights.get(s, 0.0) for law in laws for s in law.coefficients}
     columns = {s: {i: int(law.coefficients[s]) for i, law in enumerate(laws) if s in law.coefficients} for s in rank_of}
-    echelon, chosen = Echelon(), []
+    echelon = Echelon()
+    chosen: list[str] = []
     for species in sorted(rank_of, key=lambda s: (-rank_of[s], len(columns[s]), s)):
         if len(chosen) < len(laws) and echelon.add(columns[species]):
             chosen.append(species)
@@ -264,7 +266,7 @@ def solve_totals(
     if len(dependent) != len(laws) or left.det() == 0:
         raise ValueError("the conservation laws do not determine these species")
     inverse = left.inv()
-    rest = inverse * fmpq_mat([[as_flint(entry(law, s)) for s in others] for law in laws]) if others else None
+    rest = inverse * fmpq_mat(len(laws), len(others), [as_flint(entry(law, s)) for law in laws for s in others])
     result = {}
     for row, species in enumerate(dependent):
         totals = {i: Fraction(int(v.p), int(v.q)) for i in range(len(laws)) if (v := inverse[row, i]) != 0}

@@ -333,8 +333,8 @@ class _Checker:
             return UNKNOWN
 
 
-def _is_one(unit: Unit) -> bool:
-    return unit.same(NONE)
+def _is_one(unit: Unit | None) -> bool:
+    return unit is not None and unit.same(NONE)
 
 
 def _short(expr: Expr) -> str:

@@ -44,7 +44,7 @@ class UnitSystem:
         they were written.
         """
         target = self.target(quantity)
-        if target is None:
+        if target is None or quantity.parts is None:
             return quantity.value, quantity.parts
         return convert(quantity.value, quantity.parts, target), target
 
