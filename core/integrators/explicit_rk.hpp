@@ -1,0 +1,26 @@
+// Explicit Runge-Kutta method of order 5(4) with dense output of order 4 and detection of stiffness.
+// Dormand & Prince, J. Comput. Appl. Math. 6:19 (1980); Hairer, Norsett & Wanner, Solving ODEs I, section II.6;
+// detection of stiffness as in Hairer & Wanner, Solving ODEs II, section IV.2.
+#pragma once
+#include "integrators/stepper.hpp"
+
+namespace manyscale {
+
+class ExplicitRk : public Stepper {
+ public:
+  ExplicitRk(Problem& problem, const Tolerances& tolerances, Statistics& statistics);
+  void start(double t, const double* y, const double* f, double h) override;
+  StepOutcome step(double limit, double h_max) override;
+  void interpolate(double t, double* y) override;
+  double next_step() const override { return h_; }
+  double stiffness() const override { return stiffness_; }
+
+ private:
+  double attempt(double h);
+  double* stage(int s) { return k_.data() + static_cast<size_t>(s) * n_; }
+  std::vector<double> k_, u_, y_new_, error_, dense_;
+  double h_ = 0.0, last_error_ = 1e-4, stiffness_ = 0.0;
+  bool dense_ready_ = false;
+};
+
+}  // namespace manyscale

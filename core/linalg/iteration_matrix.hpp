@@ -1,0 +1,34 @@
+// a * M - J, factored dense or sparse, whichever is cheaper for the pattern.
+#pragma once
+#include <vector>
+
+#include "linalg/dense_lu.hpp"
+#include "linalg/sparse_lu.hpp"
+#include "problem.hpp"
+
+namespace manyscale {
+
+class IterationMatrix {
+ public:
+  explicit IterationMatrix(const Problem& problem);
+  // `jacobian` on the problem's pattern. False when singular or not finite.
+  bool factor(double a, const double* jacobian);
+  void solve(double* b) const { use_sparse_ ? sparse_.solve(b) : dense_.solve(b); }
+  // y = M x; the identity copies.
+  void multiply_mass(const double* x, double* y) const;
+  bool has_mass() const { return has_mass_; }
+  bool is_sparse() const { return sparse_chosen_; }
+
+ private:
+  bool factor_dense(double a, const double* jacobian);
+  const Problem& problem_;
+  int n_;
+  bool has_mass_, sparse_chosen_ = false, use_sparse_ = false;
+  SparsePattern joint_;                  // of M and J together
+  std::vector<int> jacobian_place_, mass_place_;  // entries in joint_
+  std::vector<double> values_;
+  DenseLu dense_;
+  SparseLu sparse_;
+};
+
+}  // namespace manyscale
