@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import random
 from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from manyscale.model.elimination import null_space
 from manyscale.model.structure import (
     components,
     conservation_laws,
+    dense_null_space,
     dependent_species,
     left_null_space,
     positive_vectors,
@@ -120,6 +123,28 @@ def test_laws_are_exact_and_as_many_as_the_rank_leaves(reactions):
     if laws:
         assert fmpq_mat([[int(law.coefficients.get(s, 0)) for s in ids] for law in laws]).rank() == len(laws)
     assert len({law.name for law in laws}) == len(laws)
+
+
+@given(matrices)
+@settings(max_examples=150, deadline=None)
+def test_sparse_and_dense_elimination_span_the_same_space(reactions):
+    from flint import fmpq_mat
+
+    sparse, dense = null_space(reactions, 7), dense_null_space(reactions, 7)
+    assert len(sparse) == len(dense)
+    for vector in dense:
+        assert all(sum(vector.get(i, 0) * v for i, v in column.items()) == 0 for column in reactions)
+    if sparse:
+        assert fmpq_mat([[v.get(i, 0) for i in range(7)] for v in [*sparse, *dense]]).rank() == len(sparse)
+
+
+def test_networks_on_which_elimination_fills_in_are_solved_too():
+    """A random network, unlike any of chemistry: sparse elimination gives up, the dense one takes over."""
+    choose = random.Random(1)
+    reactions = [dict(zip(choose.sample(range(500), 4), (-1, -1, 1, 1))) for _ in range(1500)]
+    (law,) = conservation_laws(entries(reactions), [f"X{i}" for i in range(500)])
+    assert set(law.coefficients.values()) == {1} and len(law.coefficients) == 500
+    assert stoichiometry_rank(entries(reactions)) == 499
 
 
 @given(matrices)

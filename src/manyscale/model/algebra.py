@@ -199,30 +199,45 @@ def inline_functions(expr: Expr, functions: Mapping[str, Function] | Iterable[Fu
     """
     if not isinstance(functions, Mapping):
         functions = {f.id: f for f in functions}
-    return _inline(expr, functions, ()) if functions else expr
+    return _Inliner(functions).inline(expr) if functions else expr
 
 
-def _inline(expr: Expr, functions: Mapping[str, Function], inside: tuple[str, ...]) -> Expr:
-    budget = MAX_NODES
+class _Inliner:
+    def __init__(self, functions: Mapping[str, Function]):
+        self.functions = functions
+        self.bodies: dict[str, Expr] = {}  # with all calls in them written out
+        self.open: list[str] = []
 
-    def change(node: Expr) -> Expr:
-        nonlocal budget
-        if type(node) is not Call or node.function not in functions:
-            return node
-        function = functions[node.function]
-        if function.id in inside:
-            raise InputError(f"the function {function.id} calls itself ({' -> '.join((*inside, function.id))})")
-        wanted, given = len(function.arguments), len(node.arguments)
+    def inline(self, expr: Expr) -> Expr:
+        budget = MAX_NODES
+
+        def change(node: Expr) -> Expr:
+            nonlocal budget
+            if type(node) is not Call or node.function not in self.functions:
+                return node
+            body = self.body(node)
+            given = dict(zip(self.functions[node.function].arguments, node.arguments))
+            sizes = {name: sum(1 for _ in walk(value)) for name, value in given.items()}
+            budget -= sum(sizes.get(part.name, 1) if isinstance(part, Symbol) else 1 for part in walk(body))
+            if budget < 0:
+                name = node.function
+                raise InputError(f"a formula grows beyond {MAX_NODES:,} nodes when {name} is written out in it")
+            return substitute(body, given)
+
+        return transform(expr, change)
+
+    def body(self, call: Call) -> Expr:
+        function = self.functions[call.function]
+        wanted, given = len(function.arguments), len(call.arguments)
         if wanted != given:
-            raise InputError(f"the function {function.id} takes {wanted} argument(s), not {given}: {infix(node)}")
-        body = _inline(function.body, functions, (*inside, function.id))
-        result = substitute(body, dict(zip(function.arguments, node.arguments)))
-        budget -= sum(1 for _ in walk(result))
-        if budget < 0:
-            raise InputError(f"a formula grows beyond {MAX_NODES:,} nodes when {function.id} is written out in it")
-        return result
-
-    return transform(expr, change)
+            raise InputError(f"the function {function.id} takes {wanted} argument(s), not {given}: {infix(call)}")
+        if function.id not in self.bodies:
+            if function.id in self.open:
+                raise InputError(f"the function {function.id} calls itself ({' -> '.join((*self.open, function.id))})")
+            self.open.append(function.id)
+            self.bodies[function.id] = self.inline(function.body)
+            self.open.pop()
+        return self.bodies[function.id]
 
 
 # Shape of a formula in chosen symbols

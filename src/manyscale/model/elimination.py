@@ -39,10 +39,18 @@ def combine(row: Row, other: Row, column: int) -> Row:
     return reduced(result)
 
 
-class Echelon:
-    """Rows in echelon form, taken in one at a time. Columns of small weight become pivots first."""
+class TooDense(Exception):
+    """Elimination has filled the rows; a dense method is faster from here."""
 
-    def __init__(self, weights: Mapping[int, float] | None = None):
+
+class Echelon:
+    """Rows in echelon form, taken in one at a time. Columns of small weight become pivots first.
+
+    Raises TooDense when the entries written exceed `budget`.
+    """
+
+    def __init__(self, weights: Mapping[int, float] | None = None, budget: int | None = None):
+        self.budget = budget
         self.rows: list[Row] = []
         self.columns: list[int] = []  # pivot column of each row
         self.position: dict[int, int] = {}  # pivot column -> row
@@ -60,7 +68,14 @@ class Echelon:
                     if j not in row and j in self.position:
                         heappush(todo, self.position[j])
                 row = combine(row, pivot, column)
+                self.spend(len(row))
         return row
+
+    def spend(self, entries: int) -> None:
+        if self.budget is not None:
+            self.budget -= entries
+            if self.budget < 0:
+                raise TooDense
 
     def add(self, row: Row) -> bool:
         """Take the row in; False when it is a combination of the rows so far."""
@@ -79,17 +94,21 @@ class Echelon:
             row = self.rows[i]
             for j in [j for j in row if j in self.position and self.position[j] != i]:
                 row = combine(row, self.rows[self.position[j]], j)
+                self.spend(len(row))
             self.rows[i] = reduced(row)
 
 
-def null_space(rows: Iterable[Row], size: int, weights: Mapping[int, float] | None = None) -> list[Row]:
+def null_space(
+    rows: Iterable[Row], size: int, weights: Mapping[int, float] | None = None, budget: int | None = None
+) -> list[Row]:
     """Basis of {x: row . x = 0 for all rows} in coprime whole numbers; x has `size` entries.
 
     Columns of large weight stay free: each basis vector is positive in exactly one of them and zero in the others.
+    Raises TooDense (see `Echelon`).
     """
-    echelon = Echelon(weights)
-    for entries in sorted({tuple(sorted(canonical(r).items())) for r in rows if r}, key=len):
-        echelon.add(dict(entries))
+    echelon = Echelon(weights, budget)
+    for row in distinct(rows):
+        echelon.add(row)
     echelon.back_substitute()
     vectors: dict[int, dict[int, Fraction | int]] = {j: {j: 1} for j in range(size) if j not in echelon.position}
     for row, column in zip(echelon.rows, echelon.columns):
@@ -99,13 +118,59 @@ def null_space(rows: Iterable[Row], size: int, weights: Mapping[int, float] | No
     return [whole(vector) for vector in vectors.values()]
 
 
+def distinct(rows: Iterable[Row]) -> list[Row]:
+    """Rows that are no multiples of each other, short ones first."""
+    return [dict(entries) for entries in sorted({tuple(sorted(canonical(r).items())) for r in rows if r}, key=len)]
+
+
 def canonical(row: Row) -> Row:
     """One representative of all multiples of a row: coprime, first entry (by column) positive."""
     row = reduced(row)
     return row if not row or row[min(row)] > 0 else {j: -v for j, v in row.items()}
 
 
-def rank(rows: Iterable[Row]) -> int:
-    """Number of linearly independent rows."""
-    echelon = Echelon()
+def rank(rows: Iterable[Row], budget: int | None = None) -> int:
+    """Number of linearly independent rows. Raises TooDense (see `Echelon`)."""
+    echelon = Echelon(budget=budget)
     return sum(echelon.add(row) for row in rows)
+
+
+PRIME = (1 << 61) - 1
+
+
+class ModularEchelon:
+    """Independence modulo a prime. Independent here is independent over the rationals; the converse fails rarely."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, Row] = {}  # by pivot column; the pivot entry is 1
+
+    def add(self, row: Row) -> bool:
+        """Take the row in; False when it depends on the rows so far modulo the prime."""
+        rest = {j: v % PRIME for j, v in row.items() if v % PRIME}
+        while rest:
+            column = min(rest)
+            pivot = self.rows.get(column)
+            if pivot is None:
+                inverse = pow(rest[column], -1, PRIME)
+                self.rows[column] = {j: v * inverse % PRIME for j, v in rest.items()}
+                return True
+            factor = rest[column]
+            for j, v in pivot.items():
+                new = (rest.get(j, 0) - factor * v) % PRIME
+                if new:
+                    rest[j] = new
+                else:
+                    rest.pop(j, None)
+        return False
+
+
+def independent(candidates: Iterable[Row], wanted: int) -> list[Row]:
+    """The first independent candidates, at most `wanted`. Exact: what counts as independent is."""
+    echelon = ModularEchelon()
+    chosen: list[Row] = []
+    for vector in candidates:
+        if len(chosen) == wanted:
+            break
+        if echelon.add(vector):
+            chosen.append(vector)
+    return chosen

@@ -168,7 +168,11 @@ def evaluate(expr: Expr, values: Mapping[str, float], time: float = 0.0) -> floa
 
 
 def _power(base: float, exponent: float) -> float:
-    return divide(1.0, base) if exponent == -1.0 else raise_to(base, exponent)
+    if exponent == -1.0:
+        return divide(1.0, base)
+    if exponent == 0.5:
+        return math.sqrt(base) if base >= 0 else math.nan
+    return raise_to(base, exponent)
 
 
 def connect(operator: str, parts: list[bool]) -> bool:

@@ -11,7 +11,17 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from manyscale.model.elimination import Echelon, Row, canonical, null_space, rank, whole
+from manyscale.model.elimination import (
+    Echelon,
+    Row,
+    TooDense,
+    canonical,
+    distinct,
+    independent,
+    null_space,
+    rank,
+    whole,
+)
 from manyscale.model.expr import Expr, Number, Symbol, add, mul
 from manyscale.model.naming import total_names
 from manyscale.model.rays import TooManyRays, extreme_rays
@@ -20,6 +30,10 @@ __all__ = [
     "ConservationLaw", "components", "conservation_laws", "dependent_species", "left_null_space", "solve_totals",
     "stoichiometry_rank",
 ]  # fmt: skip
+SPARSE_BUDGET = 500_000  # entries written by sparse elimination; far more than published networks need
+
+MAX_PROGRAMS = 60  # linear programs for one block of coupled laws with too many extreme rays
+
 Entries = Iterable[tuple[int, int, Fraction | int]]
 
 
@@ -67,12 +81,44 @@ def _reactions(entries: Entries) -> list[dict[int, Fraction | int]]:
 
 def stoichiometry_rank(entries: Entries) -> int:
     """Rank of the stoichiometric matrix."""
-    return rank(whole(column) for column in _reactions(entries))
+    rows = distinct(whole(column) for column in _reactions(entries))
+    try:
+        return rank(rows, SPARSE_BUDGET)
+    except TooDense:
+        from flint import fmpz_mat
+
+        columns = sorted({i for row in rows for i in row})
+        return fmpz_mat([[row.get(i, 0) for i in columns] for row in rows]).rank()
 
 
 def left_null_space(entries: Entries, size: int) -> list[Row]:
     """Basis of all y with y N = 0, as rows {species index: whole number}; `size` species."""
-    return null_space((whole(column) for column in _reactions(entries)), size)
+    return _null_space([whole(column) for column in _reactions(entries)], size)
+
+
+def _null_space(rows: list[Row], size: int) -> list[Row]:
+    """Sparse elimination, which is fast on real networks; where it fills in, the dense one of FLINT."""
+    try:
+        return null_space(rows, size, budget=SPARSE_BUDGET)
+    except TooDense:
+        return dense_null_space(rows, size)
+
+
+def dense_null_space(rows: list[Row], size: int) -> list[Row]:
+    """The same as `null_space`, by the reduced echelon form of the dense matrix."""
+    from flint import fmpz_mat
+
+    matrix, denominator, rank_found = fmpz_mat([[r.get(j, 0) for j in range(size)] for r in distinct(rows)]).rref()
+    reduced_rows = [{j: int(v) for j in range(size) if (v := matrix[i, j]) != 0} for i in range(rank_found)]
+    pivots = [min(row) for row in reduced_rows]
+    scale = int(denominator)
+    free = sorted(set(range(size)) - set(pivots))
+    vectors = {j: {j: scale} for j in free}
+    for row, pivot in zip(reduced_rows, pivots):
+        for j, value in row.items():
+            if j != pivot:
+                vectors[j][pivot] = -value
+    return [whole(v if scale > 0 else {j: -x for j, x in v.items()}) for v in vectors.values()]
 
 
 def components(entries: Entries, size: int) -> list[list[int]]:
@@ -118,7 +164,7 @@ def conservation_laws(
     """
     reactions = [whole(column) for column in _reactions(stoichiometry)]
     reactions += [{i: 1} for i in changed_otherwise]
-    basis = null_space(reactions, len(ids))
+    basis = _null_space(reactions, len(ids))
     laws: list[Row] = []
     for block in _blocks(basis, {i for vector in basis for i in vector}):
         members = set(block)
@@ -136,17 +182,12 @@ def readable_basis(basis: list[Row]) -> list[Row]:
         try:
             candidates += extreme_rays(basis)
         except TooManyRays:
-            candidates += positive_vectors(basis)
-    chosen: list[Row] = []
-    echelon = Echelon()
-    for vector in sorted(candidates, key=_effort):
-        if len(chosen) < len(basis) and echelon.add(vector):
-            chosen.append(vector)
+            candidates += positive_vectors(basis, MAX_PROGRAMS)
+    chosen = independent(sorted(candidates, key=_effort), len(basis))
     if len(chosen) < len(basis):
-        for vector in sorted((_oriented(v) for v in short_vectors(basis)), key=_effort):
-            if len(chosen) < len(basis) and echelon.add(vector):
-                chosen.append(vector)
-    return chosen
+        rest = sorted((_oriented(v) for v in short_vectors(basis)), key=_effort)
+        chosen = independent([*chosen, *rest], len(basis))
+    return chosen if len(chosen) == len(basis) else basis
 
 
 def _effort(vector: Row) -> tuple:
@@ -173,9 +214,10 @@ def short_vectors(basis: list[Row]) -> list[Row]:
     return [*basis, *short]
 
 
-def positive_vectors(basis: list[Row]) -> list[Row]:
+def positive_vectors(basis: list[Row], programs: int | None = None) -> list[Row]:
     """Semi-positive vectors of the space, found one at a time: for every column the sparsest that a linear program
-    gives, made exact on its support. May miss some; every vector returned is exact."""
+    gives, made exact on its support. May miss some (above all after `programs` programs); every vector returned is
+    exact."""
     import numpy as np
     from scipy.optimize import linprog
 
@@ -184,8 +226,9 @@ def positive_vectors(basis: list[Row]) -> list[Row]:
     covered: set[int] = set()
     found = []
     for k, j in enumerate(columns):
-        if j in covered:
+        if j in covered or programs == 0:
             continue
+        programs = None if programs is None else programs - 1
         answer = linprog(matrix.sum(axis=0), A_ub=-matrix, b_ub=np.zeros(len(columns)), A_eq=matrix[k : k + 1],
                          b_eq=[1.0], bounds=(None, None))  # fmt: skip
         if answer.status != 0:
