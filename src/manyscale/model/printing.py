@@ -145,6 +145,8 @@ def denominator(factor: Expr) -> Expr | None:
     exponent = factor.exponent
     if exponent.units is not None or not exponent.value < 0 or math.isinf(exponent.value):
         return None
+    if type(factor.base) is Number and factor.base.value > 0 and exponent.value != -1.0:
+        return None  # kept as a power because its value is out of range; so would be the denominator
     if exponent.value == -1.0:
         nested = type(factor.base) is Power and type(factor.base.exponent) is Number
         return None if nested else factor.base
