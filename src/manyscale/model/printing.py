@@ -74,7 +74,7 @@ def _infix(expr: Expr) -> tuple[str, int]:
             for name, constant in CONSTANTS.items():
                 if value == constant:
                     return name, ATOM
-            return number_text(value), ATOM if value >= 0 or math.isnan(value) else SIGN
+            return number_text(value), SIGN if math.copysign(1.0, value) < 0 and not math.isnan(value) else ATOM
         case Symbol(name):
             return name_text(name), ATOM
         case Time():
