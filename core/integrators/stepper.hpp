@@ -1,16 +1,21 @@
 // What every integration method offers: one accepted step at a time, and dense output over it.
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <vector>
 
+#include "integrators/vectors.hpp"
 #include "problem.hpp"
 
 namespace manyscale {
 
 struct Tolerances {
   double relative = 1e-6;
-  std::vector<double> absolute;  // one per state
+  std::vector<double> absolute;   // one per state
+  std::vector<char> nonnegative;  // states that may not fall below -absolute (empty: none); steps shrink, values stay
+  double smallest_step = 0.0;     // below: failure; rounding sets a limit of its own
+  int most_order = 5;             // of the multistep method
 };
 
 struct Statistics {
@@ -22,14 +27,7 @@ enum class StepOutcome { accepted, too_small, singular };
 
 // Root-mean-square of x_i / (atol_i + rtol * max(|a_i|, |b_i|)).
 inline double weighted_norm(int n, const double* x, const double* a, const double* b, const Tolerances& tolerances) {
-  double sum = 0.0;
-  const double* atol = tolerances.absolute.data();
-  for (int i = 0; i < n; ++i) {
-    const double scale = atol[i] + tolerances.relative * std::max(std::fabs(a[i]), std::fabs(b[i]));
-    const double ratio = x[i] / scale;
-    sum += ratio * ratio;
-  }
-  return n ? std::sqrt(sum / n) : 0.0;  // a model can consist of rules and events alone
+  return scaled_norm(n, x, a, b, tolerances.relative, tolerances.absolute.data());
 }
 
 // Index of the largest weighted component: the one to blame.
@@ -57,6 +55,7 @@ class Stepper {
   std::vector<double> y, y_before;
   int blame = 0;           // worst component of the last failed attempt
   double h_failed = 0.0;   // its step size
+  bool not_finite = false; // whether the equations gave something that is not a finite number there
 
  protected:
   Stepper(Problem& problem, const Tolerances& tolerances, Statistics& statistics)
@@ -67,7 +66,15 @@ class Stepper {
     for (int i = 0; i < n_; ++i) sum += x[i] * 0.0;
     return sum == 0.0;
   }
-  double smallest_step() const { return 1e-14 * std::max(std::fabs(t), 1e-300); }
+  // A step that only just ends at `limit` may be smaller.
+  double smallest_step() const { return std::max(tolerances_.smallest_step, rounding()); }
+  double rounding() const { return 1e-14 * std::max(std::fabs(t), 1e-290); }
+  // A state that has become negative against the rules, or -1.
+  int forbidden(const double* x) const {
+    for (size_t i = 0; i < tolerances_.nonnegative.size(); ++i)
+      if (tolerances_.nonnegative[i] && x[i] < -tolerances_.absolute[i]) return static_cast<int>(i);
+    return -1;
+  }
   Problem& problem_;
   const Tolerances& tolerances_;
   Statistics& statistics_;

@@ -8,7 +8,7 @@ from manyscale.errors import InputError
 from manyscale.kernels.system import System
 
 TRACKING = 1e-3  # absolute tolerance as a share of rtol * (largest value so far)
-FLOOR = 1e-15  # of the largest initial value of states of the same kind
+FLOOR = 1e-12  # times rtol, of the largest initial value of states of the same kind
 
 
 def absolute_tolerance(system: System, y0: np.ndarray, rtol: float, atol) -> tuple[np.ndarray, float]:
@@ -32,7 +32,7 @@ def absolute_tolerance(system: System, y0: np.ndarray, rtol: float, atol) -> tup
         largest = size[kind].max(initial=0.0)
         typical[kind] = largest if largest > 0 else 1.0
     typical[~species] = np.where(size[~species] > 0, size[~species], 1.0)
-    floor = FLOOR * max(1.0, rtol / 1e-6) * typical
+    floor = max(FLOOR * rtol, 1e-21) * typical
     return np.maximum(floor, TRACKING * rtol * size), TRACKING
 
 
