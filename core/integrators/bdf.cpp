@@ -15,6 +15,11 @@ double error_constant(int order) {
 }
 
 constexpr int kIterations = 4;
+constexpr double kNewtonShare = 0.02;  // of the tolerance that the error of the nonlinear solution may take
+constexpr double kMatrixDrift = 0.3;   // change of c for which a factored matrix still serves
+constexpr int kJacobianAge = 50;       // steps
+constexpr int kCheapJacobian = 20;     // up to so many states a new factorisation takes a new Jacobian
+constexpr double kSafeSame = 0.9, kSafeLower = 0.85, kSafeHigher = 0.8, kWorthwhile = 1.4;
 
 }  // namespace
 
@@ -38,7 +43,8 @@ void Bdf::start(double t0, const double* y0, const double* f0, double h) {
     difference(0)[i] = y0[i];
     difference(1)[i] = h * f0[i];
   }
-  have_matrix_ = jacobian_current_ = false;
+  have_matrix_ = false;
+  jacobian_age_ = 0;
 }
 
 // New backward differences for steps of size factor * h: D <- (R U)^T D on the first order + 1 rows.
@@ -89,20 +95,20 @@ bool Bdf::refresh(bool new_jacobian) {
   if (new_jacobian) {
     problem_.jacobian(t + h_, prediction_.data(), jacobian_.data());
     ++statistics_.jacobians;
-    jacobian_current_ = true;
+    jacobian_age_ = 0;
     row_sum_ = largest_row_sum(problem_.pattern(), jacobian_.data(), row_.data());
   }
   ++statistics_.factorisations;
   have_matrix_ = matrix_.factor(alpha(order_) / h_, jacobian_.data());
-  matrix_h_ = h_, matrix_order_ = order_;
+  matrix_c_ = h_ / alpha(order_);
   rate_ = 0.0;
   return have_matrix_;
 }
 
-// Simplified Newton iteration for M (psi + d) = c f(t, prediction + d), c = h / alpha.
+// Simplified Newton iteration for M (psi + d) = c f(t, prediction + d), c = h / alpha. Where the factored matrix
+// belongs to another c, the corrections are scaled as if half of the modes were stiff.
 Bdf::Newton Bdf::correct(double t_new) {
-  const double over_c = alpha(order_) / h_;
-  const double tolerance = std::max(10 * 2.2e-16 / tolerances_.relative, std::min(0.03, std::sqrt(tolerances_.relative)));
+  const double over_c = alpha(order_) / h_, scale = 2.0 / (1.0 + matrix_c_ * over_c);
   std::fill(correction_.begin(), correction_.end(), 0.0);
   std::copy(prediction_.begin(), prediction_.end(), y_new_.begin());
   double last = 0.0;
@@ -117,20 +123,21 @@ Bdf::Newton Bdf::correct(double t_new) {
     for (int i = 0; i < n_; ++i) delta_[i] = f_[i] - delta_[i];
     if (!finite(delta_.data())) return Newton::not_finite;
     matrix_.solve(delta_.data());
+    for (int i = 0; i < n_; ++i) {
+      delta_[i] *= scale;
+      correction_[i] += delta_[i];
+      y_new_[i] = prediction_[i] + correction_[i];
+    }
     const double size = weighted_norm(n_, delta_.data(), prediction_.data(), prediction_.data(), tolerances_);
     if (!std::isfinite(size)) return Newton::not_finite;
+    iterations_ = k + 1;
     if (k > 0) {
       const double ratio = size / last;
       rate_ = std::max(0.3 * rate_, ratio);
       if (ratio >= 2.0) return Newton::diverged;
     }
-    for (int i = 0; i < n_; ++i) {
-      correction_[i] += delta_[i];
-      y_new_[i] = prediction_[i] + correction_[i];
-    }
-    iterations_ = k + 1;
-    const double remaining = rate_ > 0.0 && rate_ < 1.0 ? rate_ / (1.0 - rate_) * size : 1e300;
-    if (size == 0.0 || remaining < tolerance) return Newton::converged;
+    const double remaining = rate_ > 0.0 ? (rate_ < 1.0 ? rate_ / (1.0 - rate_) * size : 1e300) : size;
+    if (size == 0.0 || (rate_ > 0.0 ? remaining : 10.0 * size) < kNewtonShare) return Newton::converged;
     last = size;
   }
   return Newton::diverged;
@@ -152,71 +159,82 @@ void Bdf::accept(double t_new, double error) {
   }
   step_h_ = h_, step_order_ = order_;
   stiffness_ = h_ * row_sum_;
-  jacobian_current_ = false;
+  ++jacobian_age_;
   ++equal_steps_;
   ++statistics_.steps, ++statistics_.steps_bdf;
   pending_ = 1.0;
   if (equal_steps_ >= order_ + 1) choose_order(error);
 }
 
+// The order that allows the largest next step; a change must pay for a new factorisation.
 void Bdf::choose_order(double error) {
   const double* at = y.data();
   auto size = [&](int order, int k) {
-    return std::fabs(error_constant(order)) * weighted_norm(n_, difference(k), at, at, tolerances_);
+    return std::max(1e-12, std::fabs(error_constant(order)) * weighted_norm(n_, difference(k), at, at, tolerances_));
   };
-  const double same = std::pow(std::max(error, 1e-12), -1.0 / (order_ + 1));
-  const double lower = order_ > 1 ? std::pow(std::max(size(order_ - 1, order_), 1e-12), -1.0 / order_) : 0.0;
-  const double higher =
-      order_ < kMaxOrder ? std::pow(std::max(size(order_ + 1, order_ + 2), 1e-12), -1.0 / (order_ + 2)) : 0.0;
-  const double safety = 0.9 * (2 * kIterations + 1.0) / (2 * kIterations + iterations_);
+  const double same = kSafeSame * std::pow(std::max(error, 1e-12), -1.0 / (order_ + 1));
+  const double lower = order_ > 1 ? kSafeLower * std::pow(size(order_ - 1, order_), -1.0 / order_) : 0.0;
+  const double higher = order_ < std::min(kMaxOrder, tolerances_.most_order)
+                            ? kSafeHigher * std::pow(size(order_ + 1, order_ + 2), -1.0 / (order_ + 2)) : 0.0;
   double best = same;
   int order = order_;
   if (lower > best) best = lower, order = order_ - 1;
   if (higher > best) best = higher, order = order_ + 1;
-  const double factor = std::min(10.0, safety * best);
-  if (factor < 1.2 && factor > 0.9 && order == order_) return;  // keeps the factorisation
+  const double factor = std::min(10.0, best);
+  if (factor < kWorthwhile && factor > 0.9 && order == order_) return;  // keeps the factorisation
   order_ = order;
   pending_ = factor;
+}
+
+// Newton's iteration with the matrix at hand if it is near enough, else with a new one, at last with a new Jacobian.
+Bdf::Newton Bdf::solve_step(double t_new) {
+  const double drift = have_matrix_ ? h_ / alpha(order_) / matrix_c_ : 0.0;
+  const bool keep = have_matrix_ && std::fabs(drift - 1.0) <= kMatrixDrift && jacobian_age_ < kJacobianAge;
+  Newton outcome = Newton::diverged;
+  if (keep || refresh(!have_matrix_ || jacobian_age_ >= kJacobianAge || (n_ <= kCheapJacobian && jacobian_age_ > 0)))
+    outcome = correct(t_new);
+  if (outcome == Newton::converged || (jacobian_age_ == 0 && matrix_c_ == h_ / alpha(order_))) return outcome;
+  return refresh(true) ? correct(t_new) : Newton::diverged;
 }
 
 StepOutcome Bdf::step(double limit, double h_max) {
   if (pending_ != 1.0) rescale(pending_), pending_ = 1.0;
   if (h_ > h_max) rescale(h_max / h_);
+  wanted_h_ = 0.0;
   for (int failures = 0;;) {
-    if (h_ < smallest_step()) {
-      h_failed = h_;
-      return StepOutcome::too_small;
-    }
     if (t + h_ * 1.0000001 >= limit) {
-      if (limit - t < smallest_step()) {
+      if (limit - t < rounding()) {
         t = limit;
         return StepOutcome::accepted;
       }
+      if (failures == 0 && limit - t < 0.5 * h_) wanted_h_ = h_;
       rescale((limit - t) / h_);
+    } else if (!(h_ >= smallest_step())) {
+      h_failed = h_;
+      return StepOutcome::too_small;
     }
     const double t_new = t + h_;
     predict();
-    bool fresh = !have_matrix_ || matrix_h_ != h_ || matrix_order_ != order_;
-    bool usable = fresh ? refresh(!jacobian_current_) : true;
-    Newton outcome = usable ? correct(t_new) : Newton::diverged;
-    if (outcome != Newton::converged && !jacobian_current_ && refresh(true)) outcome = correct(t_new);
+    const Newton outcome = solve_step(t_new);
+    not_finite = outcome == Newton::not_finite;
     if (outcome != Newton::converged) {
-      ++statistics_.newton_failures;
+      ++statistics_.newton_failures, ++failures;
       blame = worst_component(n_, delta_.data(), prediction_.data(), tolerances_);
-      rescale(outcome == Newton::not_finite ? 0.1 : ++failures > 3 ? 0.1 : 0.4);
+      rescale(outcome == Newton::not_finite || failures > 3 ? 0.1 : 0.4);
       continue;
     }
     const double constant = std::fabs(error_constant(order_));
-    const double error = constant * weighted_norm(n_, correction_.data(), y_new_.data(), y_new_.data(), tolerances_);
-    if (error > 1.0) {
+    const double error = constant * weighted_norm(n_, correction_.data(), y.data(), y_new_.data(), tolerances_);
+    const int negative = forbidden(y_new_.data());
+    if (!(error <= 1.0) || negative >= 0) {
       ++statistics_.rejected;
-      blame = worst_component(n_, correction_.data(), y_new_.data(), tolerances_);
-      if (++failures > 6 && order_ > 1) --order_;
-      rescale(std::clamp(0.9 * std::pow(error, -1.0 / (order_ + 1)), 0.1, 0.9));
+      blame = negative >= 0 ? negative : worst_component(n_, correction_.data(), y_new_.data(), tolerances_);
+      if (++failures > 2 && order_ > 1) --order_;
+      rescale(error > 1.0 ? std::clamp(0.9 * std::pow(error, -1.0 / (order_ + 1)), 0.1, 0.9) : 0.5);
       continue;
     }
     accept(t_new, error);
-    if (std::fabs(limit - t) <= smallest_step()) t = limit;
+    if (std::fabs(limit - t) <= rounding()) t = limit;
     return StepOutcome::accepted;
   }
 }

@@ -1,6 +1,6 @@
 // Explicit Runge-Kutta method of order 5(4) with dense output of order 4 and detection of stiffness.
-// Dormand & Prince, J. Comput. Appl. Math. 6:19 (1980); Hairer, Norsett & Wanner, Solving ODEs I, section II.6;
-// detection of stiffness as in Hairer & Wanner, Solving ODEs II, section IV.2.
+// Tsitouras, Comput. Math. Appl. 62:770 (2011); detection of stiffness as in Hairer & Wanner, Solving ODEs II,
+// section IV.2.
 #pragma once
 #include "integrators/stepper.hpp"
 
@@ -17,10 +17,10 @@ class ExplicitRk : public Stepper {
 
  private:
   double attempt(double h);
+  void accept(double h, double error, bool rejected, bool last, double limit);
   double* stage(int s) { return k_.data() + static_cast<size_t>(s) * n_; }
-  std::vector<double> k_, u_, y_new_, error_, dense_;
+  std::vector<double> k_, u_, y_new_, error_;
   double h_ = 0.0, last_error_ = 1e-4, stiffness_ = 0.0;
-  bool dense_ready_ = false;
 };
 
 }  // namespace manyscale

@@ -1,7 +1,6 @@
 #include "integrators/rosenbrock.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 #include "integrators/rodas5p.hpp"
 
@@ -25,38 +24,28 @@ void Rosenbrock::start(double t0, const double* y0, const double* f0, double h) 
   stiffness_ = 0.0;
 }
 
-
 double Rosenbrock::attempt(double h) {
+  double weight[stages];
   for (int s = 0; s < stages; ++s) {
     double* k = k_.data() + static_cast<size_t>(s) * n_;
     if (s == 0) {
       std::copy_n(f_.data(), n_, k);
     } else {
-      const double* earlier = k_.data();
       if (s < 6) {
-        std::copy_n(y.data(), n_, u_.data());
-        for (int j = 0; j < s; ++j) {
-          const double weight = a[s][j];
-          const double* kj = earlier + static_cast<size_t>(j) * n_;
-          for (int i = 0; i < n_; ++i) u_[i] += weight * kj[i];
-        }
+        combine(s, n_, y.data(), k_.data(), a[s], u_.data());
       } else {
-        const double* last = earlier + static_cast<size_t>(s - 1) * n_;
+        const double* last = k - n_;
         for (int i = 0; i < n_; ++i) u_[i] += last[i];
       }
       problem_.rhs(t + rodas5p::c[s] * h, u_.data(), k);
-      std::fill_n(sum_.data(), n_, 0.0);
-      for (int j = 0; j < s; ++j) {
-        const double weight = C[s][j] / h;
-        const double* kj = earlier + static_cast<size_t>(j) * n_;
-        for (int i = 0; i < n_; ++i) sum_[i] += weight * kj[i];
-      }
-      const double* extra = sum_.data();
+      for (int j = 0; j < s; ++j) weight[j] = C[s][j] / h;
       if (matrix_.has_mass()) {
+        combine(s, n_, nullptr, k_.data(), weight, sum_.data());
         matrix_.multiply_mass(sum_.data(), mass_sum_.data());
-        extra = mass_sum_.data();
+        for (int i = 0; i < n_; ++i) k[i] += mass_sum_[i];
+      } else {
+        combine(s, n_, k, k_.data(), weight, k);
       }
-      for (int i = 0; i < n_; ++i) k[i] += extra[i];
     }
     if (!autonomous_ && d[s] != 0.0)
       for (int i = 0; i < n_; ++i) k[i] += h * d[s] * dfdt_[i];
@@ -68,6 +57,22 @@ double Rosenbrock::attempt(double h) {
   return weighted_norm(n_, k8, y.data(), y_new_.data(), tolerances_);
 }
 
+void Rosenbrock::accept(double h, double error, bool rejected, bool last, double limit) {
+  const double previous = std::max(last_error_, 1e-4), now = std::max(error, 1e-10);
+  double growth = 0.9 * std::pow(now, -0.2) * std::pow(previous / now, 0.04);
+  growth = std::clamp(growth, 0.2, rejected ? 1.0 : 6.0);
+  if (!(last && h < 0.5 * h_)) h_ = h * growth;
+  last_error_ = now;
+  t_before = t;
+  std::swap(y_before, y);
+  std::swap(y, y_new_);
+  t = last ? limit : t + h;
+  known_f_ = false;
+  dense_ready_ = false;
+  stiffness_ = h * row_sum_;
+  ++statistics_.steps, ++statistics_.steps_rosenbrock;
+}
+
 StepOutcome Rosenbrock::step(double limit, double h_max) {
   if (!known_f_) {
     problem_.rhs(t, y.data(), f_.data());
@@ -76,53 +81,37 @@ StepOutcome Rosenbrock::step(double limit, double h_max) {
   known_f_ = true;
   problem_.jacobian(t, y.data(), jacobian_.data());
   ++statistics_.jacobians;
+  row_sum_ = largest_row_sum(problem_.pattern(), jacobian_.data(), row_.data());
   if (!autonomous_) problem_.time_derivative(t, y.data(), dfdt_.data());
   double h = std::min(h_, h_max);
   bool rejected = false;
   for (;;) {
     bool last = false;
     if (t + h * 1.0000001 >= limit) h = limit - t, last = true;
-    if (h < smallest_step() && !last) {
+    if (!(h >= smallest_step()) && !(last && !rejected)) {
       h_failed = h;
       return StepOutcome::too_small;
     }
     ++statistics_.factorisations;
-    double error = NAN;
-    if (matrix_.factor(1.0 / (h * gamma), jacobian_.data())) error = attempt(h);
-    if (std::isfinite(error) && error <= 1.0) {
-      const double previous = std::max(last_error_, 1e-4), now = std::max(error, 1e-10);
-      double growth = 0.9 * std::pow(now, -0.2) * std::pow(previous / now, 0.04);
-      growth = std::clamp(growth, 0.2, rejected ? 1.0 : 6.0);
-      if (!(last && h < 0.5 * h_)) h_ = h * growth;
-      last_error_ = now;
-      t_before = t;
-      std::swap(y_before, y);
-      std::swap(y, y_new_);
-      t = last ? limit : t + h;
-      known_f_ = false;
-      dense_ready_ = false;
-      stiffness_ = h * largest_row_sum(problem_.pattern(), jacobian_.data(), row_.data());
-      ++statistics_.steps, ++statistics_.steps_rosenbrock;
+    const bool factored = matrix_.factor(1.0 / (h * gamma), jacobian_.data());
+    const double error = factored ? attempt(h) : NAN;
+    not_finite = !std::isfinite(error);
+    const int negative = not_finite ? -1 : forbidden(y_new_.data());
+    if (error <= 1.0 && negative < 0) {
+      accept(h, error, rejected, last, limit);
       return StepOutcome::accepted;
     }
     ++statistics_.rejected;
     rejected = true;
-    blame = worst_component(n_, std::isfinite(error) ? k_.data() + static_cast<size_t>(7) * n_ : y_new_.data(),
-                            y.data(), tolerances_);
-    h *= std::isfinite(error) ? std::clamp(0.9 * std::pow(error, -0.2), 0.1, 0.8) : 0.1;
+    const double* guilty = factored ? k_.data() + static_cast<size_t>(stages - 1) * n_ : f_.data();
+    blame = negative >= 0 ? negative : worst_component(n_, guilty, y.data(), tolerances_);
+    h *= not_finite ? 0.1 : error > 1.0 ? std::clamp(0.9 * std::pow(error, -0.2), 0.1, 0.8) : 0.5;
   }
 }
 
 void Rosenbrock::make_dense() {
-  for (int r = 0; r < 3; ++r) {
-    double* row = dense_.data() + static_cast<size_t>(r) * n_;
-    std::fill_n(row, n_, 0.0);
-    for (int s = 0; s < stages; ++s) {
-      const double weight = rodas5p::dense[r][s];
-      const double* k = k_.data() + static_cast<size_t>(s) * n_;
-      for (int i = 0; i < n_; ++i) row[i] += weight * k[i];
-    }
-  }
+  for (int r = 0; r < 3; ++r)
+    combine(stages, n_, nullptr, k_.data(), rodas5p::dense[r], dense_.data() + static_cast<size_t>(r) * n_);
   dense_ready_ = true;
 }
 

@@ -17,10 +17,11 @@ class Rosenbrock : public Stepper {
 
  private:
   double attempt(double h);  // error norm of a step of size h from (t, y) into y_new_; NaN when not finite
+  void accept(double h, double error, bool rejected, bool last, double limit);
   void make_dense();
   IterationMatrix matrix_;
   std::vector<double> jacobian_, f_, dfdt_, u_, sum_, mass_sum_, row_, y_new_, k_, dense_;
-  double h_ = 0.0, last_error_ = 1.0, stiffness_ = 0.0;
+  double h_ = 0.0, last_error_ = 1.0, stiffness_ = 0.0, row_sum_ = 0.0;
   bool dense_ready_ = false, autonomous_, known_f_ = false;
 };
 

@@ -13,7 +13,7 @@ class IterationMatrix {
   explicit IterationMatrix(const Problem& problem);
   // `jacobian` on the problem's pattern. False when singular or not finite.
   bool factor(double a, const double* jacobian);
-  void solve(double* b) const { use_sparse_ ? sparse_.solve(b) : dense_.solve(b); }
+  void solve(double* b) const { sparse_chosen_ ? sparse_.solve(b) : dense_.solve(b); }
   // y = M x; the identity copies.
   void multiply_mass(const double* x, double* y) const;
   bool has_mass() const { return has_mass_; }
@@ -23,7 +23,7 @@ class IterationMatrix {
   bool factor_dense(double a, const double* jacobian);
   const Problem& problem_;
   int n_;
-  bool has_mass_, sparse_chosen_ = false, use_sparse_ = false;
+  bool has_mass_, sparse_chosen_ = false;
   SparsePattern joint_;                  // of M and J together
   std::vector<int> jacobian_place_, mass_place_;  // entries in joint_
   std::vector<double> values_;
