@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from manyscale.scales.group import Group
+
 TIERS = ("measured", "estimated", "rigorous", "exact")  # weakest first
 
 
@@ -13,19 +15,6 @@ TIERS = ("measured", "estimated", "rigorous", "exact")  # weakest first
 class Assumption:
     text: str
     status: str  # "proved", "checked" or "assumed"
-
-
-@dataclass(frozen=True)
-class Group:
-    """A named dimensionless number with the value that matters for the claim."""
-
-    name: str
-    formula: str
-    value: float
-    threshold: float | None = None
-    margin: float | None = None
-    meaning: str = ""
-    range: tuple[float, float] | None = None  # over the region
 
 
 @dataclass(frozen=True)

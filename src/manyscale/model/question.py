@@ -28,6 +28,7 @@ class Question:
     entry: float = 0.05
     box: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # absolute bounds by id, model units
     resolved: bool = False
+    remarks: tuple[str, ...] = field(default=(), compare=False)  # what `resolve` derived, in words
 
     def __post_init__(self):
         object.__setattr__(self, "observables", tuple(self.observables))

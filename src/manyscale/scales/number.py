@@ -1,0 +1,68 @@
+"""Copy numbers: how many molecules of each species there are, where amounts and volumes are known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from manyscale.engines.trajectory import Trajectory
+from manyscale.model.declared_units import Declarations
+from manyscale.model.model import Model
+from manyscale.units import AVOGADRO
+
+MOLE, ITEM = 5, 7  # positions of the bases in a unit's exponents
+FEW = 100.0  # molecules below which fluctuations of ten percent are expected (1/sqrt(n))
+
+
+@dataclass(frozen=True)
+class NumberScale:
+    """Molecules per species along the trajectory.
+
+    copies: species -> (smallest, largest). few: species that never reach 100 molecules but have at least a trace of
+    one. known: False where the model does not say what an amount is; `reason` then says what is missing.
+    """
+
+    known: bool
+    copies: dict[str, tuple[float, float]] = field(default_factory=dict)
+    few: tuple[str, ...] = ()
+    reason: str = ""
+
+    def __str__(self) -> str:
+        if not self.known:
+            return f"Copy numbers are not known: {self.reason}."
+        if not self.few:
+            return "Every species that is present has at least 100 molecules."
+        return f"Fewer than {FEW:g} molecules at all times: {', '.join(self.few[:10])}{' ...' if len(self.few) > 10 else ''}."
+
+
+def copy_numbers(model: Model, run: Trajectory) -> NumberScale:
+    """Molecules of each species from declared units; an undeclared unit is said, not guessed."""
+    units = Declarations(model)
+    copies: dict[str, tuple[float, float]] = {}
+    for species in model.species:
+        unit = units.substance(species)
+        if unit is None:
+            return NumberScale(False, reason=f"the model does not declare the unit of the amount of {species.id}")
+        per_unit = _molecules(unit)
+        if per_unit is None:
+            return NumberScale(False, reason=f"the amount of {species.id} is not in moles or molecules")
+        if not species.only_substance and units.of(species.compartment).unit is None:
+            return NumberScale(False, reason=f"the model does not declare the unit of the size of {species.compartment}")
+        if species.id not in run.ids:
+            continue
+        amount = run.amount(species.id)
+        finite = amount[np.isfinite(amount)] * per_unit
+        if len(finite):
+            copies[species.id] = (float(finite.min()), float(finite.max()))
+    few = tuple(id for id, (_, most) in copies.items() if 0.0 < most < FEW)
+    return NumberScale(True, copies, few)
+
+
+def _molecules(unit) -> float | None:
+    """Molecules in one unit of an amount; None if it is no amount (mass, dimensionless)."""
+    exponents = list(unit.exponents)
+    for place, each in ((MOLE, AVOGADRO), (ITEM, 1.0)):
+        if exponents[place] == 1.0 and not any(e for k, e in enumerate(exponents) if k != place):
+            return unit.factor * each
+    return None
