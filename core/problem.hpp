@@ -32,6 +32,9 @@ class Problem {
   // Switching functions: a sign change (also to or from zero) stops the integration there.
   virtual int root_count() const { return 0; }
   virtual void roots(double, const double*, double*) {}
+  // Numbers to keep in the history beside y (delayed values).
+  virtual int extra() const { return 0; }
+  virtual void remember(double, const double*, double*) {}
 };
 
 }  // namespace manyscale

@@ -17,8 +17,7 @@ constexpr double kExplicitLimit = 3.0;
 
 Solver::Solver(Problem& problem, Options options)
     : problem_(problem), options_(std::move(options)), has_mass_(problem.mass_pattern() != nullptr),
-      y_(problem.size()), f_(problem.size()), g_(problem.root_count()), probe_(problem.size()),
-      sign_(problem.root_count()), sign_new_(problem.root_count()), fired_(problem.root_count()) {
+      y_(problem.size()), f_(problem.size()), roots_(problem) {
   stiff_ = problem.size() <= options_.small_size ? Method::rosenbrock : Method::bdf;
   if (has_mass_) stiff_ = Method::rosenbrock;
   if (options_.method == Method::rosenbrock || options_.method == Method::bdf) stiff_ = options_.method;
@@ -29,7 +28,7 @@ void Solver::start(double t, const double* y, bool keep_step) {
   t_ = t;
   y_.assign(y, y + problem_.size());
   started_ = false;
-  if (options_.keep_history && !keep_step) history_.start(t, y_);
+  if (options_.keep_history && !keep_step) start_history(t);
 }
 
 Stepper& Solver::stepper(Method method) {
@@ -50,9 +49,16 @@ void Solver::use(Method method, double h) {
   counted_ = 0;
 }
 
-void Solver::begin(double end) {
+// Chooses the first method and step. False when the equations have no finite value here.
+bool Solver::begin(double end, Advance& result) {
   problem_.rhs(t_, y_.data(), f_.data());
   ++statistics_.rhs;
+  for (int i = 0; i < problem_.size(); ++i)
+    if (!std::isfinite(f_[i]) || !std::isfinite(y_[i])) {
+      result.status = Status::not_finite;
+      result.component = i;
+      return false;
+    }
   double h = options_.first_step;
   const bool explicit_possible = !has_mass_ && options_.method != Method::bdf && options_.method != Method::rosenbrock;
   if (h <= 0.0)
@@ -64,8 +70,9 @@ void Solver::begin(double end) {
   } else {
     use(method_ == Method::automatic ? stiff_ : method_, h);
   }
-  if (problem_.root_count()) signs(t_, y_.data(), sign_);
+  if (roots_.count()) roots_.look(t_, y_.data());
   started_ = true;
+  return true;
 }
 
 // Explicit while stability does not limit the step, else the stiff method; each return needs more evidence.
@@ -88,92 +95,77 @@ void Solver::consider_switch() {
   }
 }
 
-void Solver::signs(double t, const double* y, std::vector<int>& out) {
-  problem_.roots(t, y, g_.data());
-  for (size_t k = 0; k < g_.size(); ++k) out[k] = g_[k] > 0.0 ? 1 : g_[k] < 0.0 ? -1 : 0;
-}
-
 void Solver::track() {
   const double share = options_.tracking * options_.tolerances.relative;
   double* atol = options_.tolerances.absolute.data();
   for (int i = 0; i < problem_.size(); ++i) atol[i] = std::max(atol[i], share * std::fabs(y_[i]));
 }
 
-// Looks for the first change of sign in (from, to] of the last step; on success t_, y_ are just after it.
-bool Solver::find_root(double from, double to) {
-  constexpr int kSamples = 3;
-  double low = from;
-  for (int s = 1; s <= kSamples; ++s) {
-    const double high = s == kSamples ? to : from + (to - from) * s / kSamples;
-    if (s == kSamples && to == now_->t) probe_ = now_->y;
-    else now_->interpolate(high, probe_.data());
-    signs(high, probe_.data(), sign_new_);
-    if (sign_new_ == sign_) {
-      low = high;
-      continue;
-    }
-    double a = low, b = high;
-    std::vector<int> at_b = sign_new_, middle(sign_.size());
-    for (int k = 0; k < 200 && b > a; ++k) {
-      const double m = a + 0.5 * (b - a);
-      if (m <= a || m >= b) break;
-      now_->interpolate(m, probe_.data());
-      signs(m, probe_.data(), middle);
-      if (middle == sign_) a = m;
-      else b = m, at_b = middle;
-    }
-    if (b == now_->t) y_ = now_->y;
-    else now_->interpolate(b, y_.data());
-    t_ = b;
-    for (size_t k = 0; k < sign_.size(); ++k) fired_[k] = at_b[k] - sign_[k] > 0 ? 1 : at_b[k] - sign_[k] < 0 ? -1 : 0;
-    return true;
-  }
+// The history holds y and what the problem wants remembered beside it.
+void Solver::start_history(double t) {
+  std::vector<double> values(y_);
+  values.resize(y_.size() + problem_.extra());
+  problem_.remember(t, y_.data(), values.data() + y_.size());
+  history_.start(t, values);
+}
+
+void Solver::add_history(double from, double to) {
+  history_.add(from, to, [&](double s, double* values) {
+    now_->interpolate(s, values);
+    problem_.remember(s, values, values + y_.size());
+  });
+}
+
+// One step of the method. False when it failed.
+bool Solver::take_step(double end, Advance& result) {
+  if (now_->step(end, options_.max_step) == StepOutcome::accepted) return true;
+  result.status = now_->not_finite ? Status::not_finite : Status::too_small;
+  result.component = now_->blame;
+  result.step = now_->h_failed;
   return false;
 }
 
+// From t_ to the end of the step (or `end`, if that is earlier), or to the first root on the way: true.
+bool Solver::move_on(double end, Advance& result) {
+  const double from = t_, to = std::min(now_->t, end);
+  double t_root = to;
+  const bool root = roots_.count() && roots_.find(*now_, from, to, t_root);
+  t_ = t_root;
+  if (t_ == now_->t) y_ = now_->y;
+  else now_->interpolate(t_, y_.data());
+  if (options_.keep_history) add_history(from, t_);
+  if (root) result.status = Status::root;
+  else if (options_.tracking > 0.0) track();
+  return root;
+}
+
 Advance Solver::advance(double end, const double* times, int count, double* out) {
-  const int n = problem_.size();
+  const size_t n = problem_.size();
   Advance result;
-  auto write_until = [&](double limit, bool inside) {
-    while (result.written < count && times[result.written] <= limit) {
-      double* row = out + static_cast<size_t>(result.written) * n;
-      const double when = times[result.written++];
-      if (inside && when < now_->t) now_->interpolate(when, row);
+  auto write = [&](double limit, bool also_limit) {
+    while (result.written < count && (times[result.written] < limit || (also_limit && times[result.written] == limit))) {
+      const double when = times[result.written];
+      double* row = out + n * static_cast<size_t>(result.written++);
+      if (started_ && when < now_->t && when >= now_->t_before) now_->interpolate(when, row);
       else std::copy(y_.begin(), y_.end(), row);
     }
   };
-  write_until(t_, false);
-  if (!started_ && end > t_) begin(end);
+  write(t_, true);
+  if (!started_ && end > t_ && !begin(end, result)) end = t_;
   for (int64_t steps = 0; t_ < end; ++steps) {
-    if (steps >= options_.max_steps) result.status = Status::step_limit;
-    else if ((steps & 63) == 63 && interrupt_.load(std::memory_order_relaxed)) result.status = Status::interrupted;
-    if (result.status != Status::reached) break;
-    const StepOutcome outcome = now_->step(end, options_.max_step);
-    if (outcome != StepOutcome::accepted) {
-      result.status = std::isfinite(now_->y[now_->blame]) ? Status::too_small : Status::not_finite;
-      result.component = now_->blame;
-      result.step = now_->h_failed;
-      break;
+    if (t_ >= now_->t) {
+      if (steps >= options_.max_steps) result.status = Status::step_limit;
+      else if ((steps & 63) == 63 && (interrupt_.load(std::memory_order_relaxed) || (options_.poll && options_.poll())))
+        result.status = Status::interrupted;
+      if (result.status != Status::reached || !take_step(end, result)) break;
     }
-    const double from = t_;
-    if (problem_.root_count() && find_root(from, now_->t)) {
-      if (options_.keep_history) history_.add(from, t_, [&](double s, double* y) { now_->interpolate(s, y); });
+    if (move_on(end, result)) {
       // An output time that coincides with the root is left to the caller, who knows the state after the event.
-      while (result.written < count && times[result.written] < t_) {
-        now_->interpolate(times[result.written], out + static_cast<size_t>(result.written) * n);
-        ++result.written;
-      }
-      result.status = Status::root;
-      started_ = false;
-      kept_step_ = now_->next_step();
+      write(t_, false);
       break;
     }
-    t_ = now_->t;
-    y_ = now_->y;
-    if (options_.tracking > 0.0) track();
-    if (options_.keep_history) history_.add(from, t_, [&](double s, double* y) { now_->interpolate(s, y); });
-    write_until(t_, true);
-    consider_switch();
+    write(t_, true);
+    if (t_ == now_->t) consider_switch();
   }
   result.t = t_;
   return result;
