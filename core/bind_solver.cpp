@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <vector>
 
 #include "integrators/delayed.hpp"
 #include "integrators/solver.hpp"
@@ -52,12 +53,13 @@ static const char* status_name(Status status) {
 // Owns the equations' workspace, so that runs in several threads do not disturb each other.
 class Run {
  public:
-  Run(const Equations& equations, Reals p, Options options, std::optional<std::pair<Formulas, Formulas>> delays)
+  Run(const Equations& equations, Reals p, Options options, const std::vector<Formulas>& delays)
       : equations_(equations) {
     set_equation_parameters(p);
-    if (delays) {
+    if (!delays.empty()) {
       options.keep_history = true;
-      delayed_.emplace(equations_, std::vector<double>(p.data(), p.data() + p.size()), delays->first, delays->second);
+      delayed_.emplace(equations_, std::vector<double>(p.data(), p.data() + p.size()), delays[0], delays[1],
+                       delays[2]);
       solver_ = std::make_unique<Solver>(*delayed_, std::move(options));
       delayed_->set_history(&solver_->history());
     } else {
@@ -87,6 +89,12 @@ class Run {
     const auto& p = delayed_->parameters_at(t, y.data());
     return array_of(p.data(), p.size());
   }
+  // Absolute tolerances no smaller than these from now on.
+  void raise_tolerances(Reals atol) {
+    auto& absolute = solver_->options().tolerances.absolute;
+    if (atol.size() != absolute.size()) throw std::invalid_argument("atol has the wrong size");
+    for (size_t i = 0; i < absolute.size(); ++i) absolute[i] = std::max(absolute[i], atol.data()[i]);
+  }
   Solver& solver() { return *solver_; }
   Equations& equations() { return equations_; }
 
@@ -113,7 +121,8 @@ void bind_solver(nb::module_& m) {
   nb::class_<Run>(m, "Run")
       .def("__init__",
            [](Run* self, const Equations& equations, Reals p, double rtol, Reals atol, const std::string& method,
-              int64_t max_steps, double max_step, double first_step, double tracking, const Formulas* lags, const Formulas* arguments) {
+              int64_t max_steps, double max_step, double first_step, double tracking, const Formulas* lags,
+              const Formulas* arguments, const Formulas* past) {
              if (static_cast<int>(atol.size()) != equations.size())
                throw std::invalid_argument("atol has the wrong size");
              Options options;
@@ -123,17 +132,22 @@ void bind_solver(nb::module_& m) {
              options.max_step = max_step;
              options.first_step = first_step;
              options.tracking = tracking;
-             std::optional<std::pair<Formulas, Formulas>> delays;
-             if (lags && arguments) delays.emplace(*lags, *arguments);
-             new (self) Run(equations, p, std::move(options), std::move(delays));
+             std::vector<Formulas> delays;
+             if (lags && arguments && past) delays = {*lags, *arguments, *past};
+             new (self) Run(equations, p, std::move(options), delays);
            },
            "equations"_a, "p"_a, "rtol"_a, "atol"_a, "method"_a = "auto", "max_steps"_a = 100000,
-           "max_step"_a = std::numeric_limits<double>::infinity(), "first_step"_a = 0.0, "tracking"_a = 0.0, "lags"_a = nb::none(),
-           "arguments"_a = nb::none())
+           "max_step"_a = std::numeric_limits<double>::infinity(), "first_step"_a = 0.0, "tracking"_a = 0.0,
+           "lags"_a = nb::none(), "arguments"_a = nb::none(), "past"_a = nb::none())
       .def("set_parameters", &Run::set_parameters)
       .def("start", &Run::start, "t"_a, "y"_a, "keep_step"_a = false)
       .def("advance", &Run::advance, "end"_a, "times"_a, "out"_a)
       .def("parameters_at", &Run::parameters_at)
+      .def("raise_tolerances", &Run::raise_tolerances)
+      .def_prop_rw("max_steps", [](Run& r) { return r.solver().options().max_steps; },
+                   [](Run& r, int64_t n) { r.solver().options().max_steps = n; })
+      .def_prop_rw("max_step", [](Run& r) { return r.solver().options().max_step; },
+                   [](Run& r, double h) { r.solver().options().max_step = h; })
       .def_prop_ro("t", [](Run& r) { return r.solver().t(); })
       .def_prop_ro("y", [](Run& r) { return array_of(r.solver().y().data(), r.solver().y().size()); },
                    nb::rv_policy::automatic)

@@ -1,4 +1,4 @@
-"""Consistent values of algebraic variables: at the start, and after each jump of the state."""
+"""Consistent values of algebraic variables: at the start, after each jump of the state, and where a formula switches."""
 
 from __future__ import annotations
 
@@ -9,19 +9,28 @@ from manyscale.kernels.kernel import Kernel
 
 
 def make_consistent(kernel: Kernel, t: float, y: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """The y nearest in Newton's sense with f_i(t, y, p) = 0 in algebraic rows and M y unchanged in the others.
+    """y with f_i(t, y, p) = 0 in algebraic rows and M y unchanged in the others.
 
-    Errors: SimulationError naming the equation that could not be solved.
+    Fast reactions relax to the equilibrium that they themselves lead to; algebraic rules are solved by Newton's method
+    from the present values. Errors: SimulationError naming the equation that could not be solved.
     """
     mass = kernel.mass(p)
     if mass is None:
         return y
+    if any(reaction.fast for reaction in kernel.model.reactions):
+        return _relaxed(kernel, t, y, p)
+    return _solved(kernel, mass, t, y, p)
+
+
+def _solved(kernel: Kernel, mass: np.ndarray, t: float, y: np.ndarray, p: np.ndarray) -> np.ndarray:
     algebraic = ~mass.any(axis=1)
     start, y = y, y.copy()
     scale = np.maximum(np.abs(y), 1e-3 * max(np.abs(y).max(initial=0.0), 1e-30))
     residual = _residual(kernel, mass, algebraic, start, t, y, p)
     for _ in range(100):
         matrix = np.where(algebraic[:, None], kernel.jacobian(t, y, p), mass)
+        if not np.isfinite(matrix).all():
+            break
         try:
             change = np.linalg.solve(matrix, -residual)
         except np.linalg.LinAlgError:
@@ -35,11 +44,11 @@ def make_consistent(kernel: Kernel, t: float, y: np.ndarray, p: np.ndarray) -> n
                 break
         small = np.abs(trial - y).max() <= 1e-13 * scale.max() or np.all(np.abs(trial - y) <= 1e-12 * scale)
         y, residual = trial, new
-        if small:
+        if small and np.linalg.norm(residual) <= 1e-6 * (1 + np.linalg.norm(y)):
             return y
     if np.isfinite(residual).all() and np.linalg.norm(residual) < 1e-9 * (1 + np.linalg.norm(y)):
         return y
-    worst = int(np.nanargmax(np.where(algebraic, np.abs(residual), -1)))
+    worst = int(np.argmax(np.where(algebraic, np.nan_to_num(np.abs(residual), nan=np.inf), -1)))
     raise SimulationError(
         f"no consistent values at t = {t:g}: the algebraic equation of {kernel.system.states[worst]!r} has no solution "
         "near the initial values; give initial values that satisfy it"
@@ -48,3 +57,61 @@ def make_consistent(kernel: Kernel, t: float, y: np.ndarray, p: np.ndarray) -> n
 
 def _residual(kernel, mass, algebraic, start, t, y, p) -> np.ndarray:
     return np.where(algebraic, kernel.rhs(t, y, p), mass @ (y - start))
+
+
+def _relaxed(kernel: Kernel, t: float, y: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """Where the fast reactions alone take y: implicit Euler in their own time, with steps that grow.
+
+    Unlike Newton's method this cannot end at an equilibrium from which the reactions lead away.
+    """
+    system, model = kernel.system, kernel.model
+    fast = [j for j, reaction in enumerate(model.reactions) if reaction.fast]
+    matrix = np.zeros((kernel.size, len(model.reactions)))
+    for i, j, x in system.stoichiometry:
+        if j in fast:
+            matrix[i, j] = float(x)
+    matrix *= _amount_factors(kernel, t, y, p)[:, None]
+    positive = y >= 0
+
+    def flow(state: np.ndarray) -> np.ndarray:
+        return matrix @ kernel.rates(t, state, p)
+
+    speed = np.abs(flow(y))
+    if not speed.any():
+        return y
+    size = max(np.abs(y).max(), 1e-300)
+    step = 0.01 * size / speed.max()
+    identity, quiet = np.eye(kernel.size), 0
+    for _ in range(2000):
+        slope = matrix @ kernel.rate_jacobian(t, y, p)
+        trial = y + np.linalg.solve(identity / step - slope, flow(y))
+        change = np.abs(trial - y).max()
+        if not np.isfinite(trial).all() or (trial[positive] < -1e-14 * size).any() or change > 0.2 * size:
+            step *= 0.3
+            if step < 1e-250:
+                break
+            continue
+        y = np.where(positive, np.maximum(trial, 0.0), trial)
+        step = min(step * 3.0, 1e250)
+        quiet = quiet + 1 if change <= 1e-15 * size else 0
+        if quiet >= 3 and np.abs(flow(y)).max() <= 1e-12 * np.abs(matrix).max() * (1 + np.abs(kernel.rates(t, y, p)).max()):
+            return y
+    if np.abs(flow(y)).max() <= 1e-8 * speed.max():
+        return y
+    raise SimulationError(f"the fast reactions find no equilibrium at t = {t:g}; make them ordinary reactions")
+
+
+def _amount_factors(kernel: Kernel, t: float, y: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """Factors that turn amounts into the states, compartment by compartment (conversion factors cancel in a balance)."""
+    model, system = kernel.model, kernel.system
+    factors = np.ones(kernel.size)
+    for i, (id, is_amount, is_species) in enumerate(zip(system.states, system.state_is_amount, system.state_is_species)):
+        if not is_species:
+            continue
+        species = model[id]
+        names = [species.conversion_factor or model.conversion_factor]
+        if names[0]:
+            factors[i] = kernel.observe(names, np.array([t]), y[None], p)[0, 0]
+        if not is_amount:
+            factors[i] /= kernel.observe((species.compartment,), np.array([t]), y[None], p)[0, 0]
+    return factors

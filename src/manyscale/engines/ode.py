@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,14 +10,18 @@ import numpy as np
 
 from manyscale import _core
 from manyscale.engines.consistent import make_consistent
+from manyscale.engines.constraints import violations
+from manyscale.engines.delays import Breakpoints, lags_now, solver_options
 from manyscale.engines.events import EndlessEvents, EventQueue
-from manyscale.engines.tolerance import absolute_tolerance, check_tolerance
+from manyscale.engines.tolerance import absolute_tolerance, check_tolerance, coarser_tolerance
 from manyscale.engines.trajectory import Trajectory
 from manyscale.errors import InputError, SimulationError
 from manyscale.kernels.kernel import Kernel
 
 METHODS = ("auto", "bdf", "rosenbrock", "explicit")
-CHUNK = 20_000  # steps between looks at interruption and progress
+FIRST_CHUNK = 2000  # steps until the first look at interruption and progress
+CHUNK_SECONDS = 0.2
+STUCK = 2000  # switches in a row that get nowhere
 REASONS = {
     "too_small": "the step size became too small",
     "not_finite": "the equations gave a value that is not a finite number",
@@ -46,28 +49,22 @@ class OdeRun:
     remarks: list[str] = field(default_factory=list)
 
     def __post_init__(self):
-        self.states = np.empty((len(self.times), self.kernel.size))
         system = self.kernel.system
+        self.states = np.empty((len(self.times), self.kernel.size))
+        self.end = float(self.times[-1])
         self.queue = EventQueue(self.kernel, self.seed) if system.events else None
-        if system.events or system.delays:
+        self.delayed, self.has_mass = bool(system.delays), system.mass is not None
+        if self.queue is not None or self.delayed:
             self.p_rows = np.empty((len(self.times), len(self.p)))
-        self.has_mass = system.mass is not None
         if self.has_mass:
             self.y = make_consistent(self.kernel, self.t, self.y, self.p)
-        self.run = self._new_run()
-
-    def _new_run(self) -> _core.Run:
-        atol, tracking = absolute_tolerance(self.kernel.system, self.y, self.rtol, self.atol)
-        options = {}
-        if self.kernel.system.delays:
-            lags, arguments = self.kernel.delay_formulas()
-            shortest = min_lag(self.kernel, self.t, self.y, self.p)
-            options = {"lags": lags, "arguments": arguments}
-            if shortest > 0:
-                options["max_step"] = shortest
-        return _core.Run(
+        self.breaks = Breakpoints() if self.delayed else None
+        self.chunk, self.steps, self.stuck, self.relaxed = FIRST_CHUNK, 0, 0, 0
+        atol, tracking = absolute_tolerance(system, self.y, self.rtol, self.atol)
+        options = solver_options(self.kernel, self.y, self.p) if self.delayed else {}
+        self.run = _core.Run(
             self.kernel.new_equations(), self.p, self.rtol, atol,
-            method=self.method, max_steps=CHUNK, tracking=tracking, **options,
+            method=self.method, max_steps=self.chunk, tracking=tracking, **options,
         )  # fmt: skip
 
     def finish(self) -> Trajectory:
@@ -79,10 +76,68 @@ class OdeRun:
             stats=self.run.statistics, remarks=tuple(self.remarks), events=log,
         )  # fmt: skip
 
+    def integrate(self) -> Trajectory:
+        """To the last time, through all events."""
+        self.run.start(self.t, self.y)
+        self._mark_break()
+        self._settle(switched=False)
+        while True:
+            stop, due = self._next_stop()
+            # The value at the time of an event is the one after it, so outputs at that time wait.
+            upto = int(np.searchsorted(self.times, stop, side="left" if due else "right"))
+            begun = time.monotonic()
+            status, t, count, blame, size = self.run.advance(
+                stop, self.times[self.written : upto], self.states[self.written :]
+            )
+            self.stuck = self.stuck + 1 if status == "root" and t <= self.t * (1 + 1e-13) and not count else 0
+            self.t, self.y = t, self.run.y
+            self._fill(count)
+            if status == "step_limit":
+                self._long_run(time.monotonic() - begun)
+            elif status == "reached":
+                if due:
+                    self._settle(switched=False)
+                elif self.t >= self.end and self.written == len(self.times):
+                    self._last_look()
+                    return self.finish()
+            elif status == "root":
+                self._settle(switched=True)
+            else:
+                self._give_up(status, blame, size)
+
+    def _next_stop(self) -> tuple[float, bool]:
+        """(time, whether an execution of an event is due then)"""
+        stop, due = self.end, False
+        if self.queue is not None and self.queue.next_time <= stop:
+            stop, due = self.queue.next_time, True
+        if self.breaks is not None:
+            kink = self.breaks.next_after(self.t)
+            if kink < stop:
+                stop, due = kink, False
+        return stop, due
+
+    def _settle(self, switched: bool) -> None:
+        """Carry out the events that are due; start anew where the state jumped or a formula switched."""
+        if self.stuck > STUCK:
+            raise SimulationError(
+                f"at t = {self.t:g} of {self.end:g} a condition keeps switching to and fro: the solution slides along it; "
+                "make the switch gradual, or add a little hysteresis", partial=self.finish(),
+            )  # fmt: skip
+        jumped = self._events()
+        if switched and self.has_mass and not jumped:
+            self.y = make_consistent(self.kernel, self.t, self.y, self.p)
+        if jumped:
+            self.run.set_parameters(self.p)
+        if jumped or switched:
+            self.run.start(self.t, self.y, True)
+            self._mark_break()
+
     def _events(self) -> bool:
-        """Process what is due now; True when the state jumped."""
+        """Process what is due now; True when something was assigned."""
         if self.queue is None:
             return False
+        if self.delayed:
+            self.p = self.run.parameters_at(self.t, np.ascontiguousarray(self.y))
         try:
             self.y, self.p, changed = self.queue.process(self.t, self.y, self.p)
         except EndlessEvents as endless:
@@ -91,62 +146,50 @@ class OdeRun:
             self.y = make_consistent(self.kernel, self.t, self.y, self.p)
         return changed
 
+    def _last_look(self) -> None:
+        for remark in violations(self.kernel, self.times, self.states, self.p if self.p_rows is None else self.p_rows):
+            self.remarks.append(remark)
+
+    def _mark_break(self) -> None:
+        if self.breaks is not None:
+            lags = lags_now(self.kernel, self.t, self.y, self.p)
+            self.breaks.add(self.t, lags, self.end)
+            self.run.max_step = float(lags[lags > 0].min(initial=np.inf))
+
     def _fill(self, count: int) -> None:
+        rows = slice(self.written, self.written + count)
+        self.written += count
         if self.p_rows is None or not count:
             return
-        rows = slice(self.written, self.written + count)
         self.p_rows[rows] = self.p
-        if self.kernel.system.delays:
-            for k in range(self.written, self.written + count):
+        if self.delayed:
+            for k in range(rows.start, rows.stop):
                 self.p_rows[k] = self.run.parameters_at(float(self.times[k]), np.ascontiguousarray(self.states[k]))
 
-    def integrate(self) -> Trajectory:
-        """To the last time, through all events."""
-        self._events()
-        if self.queue is not None:
-            self.run.set_parameters(self.p)
-        self.run.start(self.t, self.y)
-        end, steps = float(self.times[-1]) if len(self.times) else 0.0, 0
-        while True:
-            stop = min(end, self.queue.next_time) if self.queue else end
-            # An output at the instant of a pending execution shows the state after it.
-            upto = len(self.times) if stop >= end and not self._due_at(stop) else int(np.searchsorted(self.times, stop))
-            status, self.t, count, blame, size = self.run.advance(
-                stop, self.times[self.written : upto], self.states[self.written :]
-            )
-            self._fill(count)
-            self.written += count
-            self.y = self.run.y
-            if status == "step_limit":
-                steps += CHUNK
-                self._long_run(steps, end)
-                continue
-            if status not in ("reached", "root"):
-                self._give_up(status, blame, size)
-            if self._events():
-                self.run.set_parameters(self.p)
-                self.run.start(self.t, self.y, True)
-            elif status == "root":
-                self.run.start(self.t, self.y, True)
-            if self.written == len(self.times) and self.t >= end:
-                return self.finish()
-
-    def _due_at(self, stop: float) -> bool:
-        return self.queue is not None and self.queue.next_time <= stop
-
-    def _long_run(self, steps: int, end: float) -> None:
+    def _long_run(self, seconds: float) -> None:
+        self.steps += self.chunk
         if self.progress is not None:
-            self.progress(self.t / end if end else 1.0)
-        if steps >= self.max_steps:
+            self.progress(self.t / self.end if self.end else 1.0)
+        if self.steps >= self.max_steps:
             raise SimulationError(
-                f"{steps} steps were not enough: reached t = {self.t:g} of {end:g}; loosen rtol, shorten the time, or raise "
-                "max_steps", partial=self.finish(),
+                f"{self.steps} steps were not enough: reached t = {self.t:g} of {self.end:g}; loosen rtol, shorten the "
+                "time, or raise max_steps", partial=self.finish(),
             )  # fmt: skip
+        pace = CHUNK_SECONDS / max(seconds, 1e-6)
+        self.chunk = int(np.clip(self.chunk * np.clip(pace, 0.1, 10.0), 10, 1_000_000))
+        self.run.max_steps = min(self.chunk, max(self.max_steps - self.steps, 1))
 
     def _give_up(self, status: str, blame: int, size: float) -> None:
+        """Try once more with less extreme absolute tolerances, where they were chosen here; else tell what happened."""
         system = self.kernel.system
-        who = system.states[blame] if 0 <= blame < system.size else "?"
-        value = self.y[blame] if 0 <= blame < system.size else np.nan
+        if self.atol is None and status == "too_small" and self.relaxed < 2 and system.size:
+            self.relaxed += 1
+            self.run.raise_tolerances(coarser_tolerance(system, self.y, self.relaxed))
+            self.run.start(self.t, self.y)
+            return
+        who, value = "?", np.nan
+        if 0 <= blame < system.size:
+            who, value = system.states[blame], self.y[blame]
         raise SimulationError(
             f"integration stopped at t = {self.t:g} of {self.times[-1]:g}: {REASONS[status]} (step {size:.3g}); worst is "
             f"{who!r} = {value:.6g}. It may blow up or hit a singularity there: check its rate laws and initial values, "
@@ -154,15 +197,12 @@ class OdeRun:
         )  # fmt: skip
 
 
-def min_lag(kernel: Kernel, t: float, y: np.ndarray, p: np.ndarray) -> float:
-    """Shortest positive delay now (0: none)."""
-    lags = kernel.evaluate(tuple(d.lag for d in kernel.system.delays), t, y, p)
-    return float(min((lag for lag in lags if lag > 0), default=0.0))
-
-
 def output_times(times) -> np.ndarray:
     """Times as a float array: ascending, finite, not before the start at 0. Errors: InputError."""
-    array = np.ascontiguousarray(np.atleast_1d(np.asarray(times, dtype=float)))
+    try:
+        array = np.ascontiguousarray(np.atleast_1d(np.asarray(times, dtype=float)))
+    except (TypeError, ValueError):
+        raise InputError(f"times must be numbers, not {times!r}") from None
     if array.ndim != 1 or array.size == 0:
         raise InputError("times must be a list of at least one number")
     if not np.isfinite(array).all():
@@ -175,48 +215,27 @@ def output_times(times) -> np.ndarray:
     return array
 
 
+def initial_state(kernel: Kernel, values: Mapping[str, float] | None) -> tuple[np.ndarray, np.ndarray]:
+    """(y, p) at the start. Errors: InputError naming states without a value, or with an impossible one."""
+    y, p = kernel.initial(values)
+    bad = ~np.isfinite(y)
+    if bad.any():
+        names = ", ".join(kernel.system.states[i] for i in np.flatnonzero(bad)[:5])
+        raise InputError(f"no initial value for {names}; give one in the model or with values={{...}}")
+    return y, p
+
+
 def simulate_ode(kernel: Kernel, times, *, values: Mapping[str, float] | None = None, rtol: float = 1e-6, atol=None,
                  method: str = "auto", seed: int | None = None, max_steps: int = 10_000_000,
                  progress: Callable[[float], None] | None = None) -> Trajectory:  # fmt: skip
     """Integrate from t = 0. Errors: InputError, SimulationError (with `.partial`)."""
     if method not in METHODS:
         raise InputError(f"unknown method {method!r}; use one of {', '.join(METHODS)}")
-    y, p = kernel.initial(values)
-    bad = ~np.isfinite(y)
-    if bad.any():
-        names = ", ".join(kernel.system.states[i] for i in np.flatnonzero(bad)[:5])
-        raise InputError(f"no initial value for {names}; give one in the model or with values={{...}}")
-    run = OdeRun(
-        kernel, output_times(times), y, p, check_tolerance(rtol), atol, method, seed, max_steps, progress
-    )
+    times = output_times(times)
+    y, p = initial_state(kernel, values)
+    run = OdeRun(kernel, times, y, p, check_tolerance(rtol), atol, method, seed, max_steps, progress)
     try:
         return run.integrate()
     except KeyboardInterrupt as interruption:
         interruption.partial = run.finish()  # type: ignore[attr-defined]
         raise
-
-
-class Progress:
-    """A bar on the terminal for runs that take more than a second; silent otherwise."""
-
-    def __init__(self, label: str):
-        self.label, self.begun, self.bar = label, time.monotonic(), None
-
-    def __call__(self, share: float) -> None:
-        import sys
-
-        if threading.current_thread() is not threading.main_thread() or not sys.stderr.isatty():
-            return
-        if self.bar is None and time.monotonic() - self.begun > 1.0:
-            from rich.console import Console
-            from rich.progress import Progress as Bar
-
-            self.bar = Bar(console=Console(stderr=True), transient=True)
-            self.bar.start()
-            self.task = self.bar.add_task(self.label, total=1.0)
-        if self.bar is not None:
-            self.bar.update(self.task, completed=share)
-
-    def close(self) -> None:
-        if self.bar is not None:
-            self.bar.stop()

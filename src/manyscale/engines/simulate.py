@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from manyscale.engines.ode import Progress, simulate_ode
+from manyscale.engines.ode import simulate_ode
+from manyscale.engines.progress import Progress
 from manyscale.engines.trajectory import Trajectory
 from manyscale.errors import InputError
 from manyscale.kernels import compile_model

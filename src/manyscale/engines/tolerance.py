@@ -9,6 +9,7 @@ from manyscale.kernels.system import System
 
 TRACKING = 1e-3  # absolute tolerance as a share of rtol * (largest value so far)
 FLOOR = 1e-12  # times rtol, of the largest initial value of states of the same kind
+LOWEST = 1e-21
 
 
 def absolute_tolerance(system: System, y0: np.ndarray, rtol: float, atol) -> tuple[np.ndarray, float]:
@@ -23,8 +24,14 @@ def absolute_tolerance(system: System, y0: np.ndarray, rtol: float, atol) -> tup
         if not (np.isfinite(given).all() and (given > 0).all()):
             raise InputError("atol must be positive numbers: one, or one per state")
         return np.ascontiguousarray(given), 0.0
-    size = np.abs(y0)
-    size = np.where(np.isfinite(size), size, 0.0)
+    size = np.where(np.isfinite(y0), np.abs(y0), 0.0)
+    floor = max(FLOOR * rtol, LOWEST) * typical_sizes(system, y0)
+    return np.maximum(floor, TRACKING * rtol * size), TRACKING
+
+
+def typical_sizes(system: System, y0: np.ndarray) -> np.ndarray:
+    """Largest initial value of states of the same kind (amounts, concentrations); 1 where all are zero."""
+    size = np.where(np.isfinite(y0), np.abs(y0), 0.0)
     typical = np.ones_like(size)
     species = np.asarray(system.state_is_species, dtype=bool)
     amounts = np.asarray(system.state_is_amount, dtype=bool)
@@ -32,8 +39,15 @@ def absolute_tolerance(system: System, y0: np.ndarray, rtol: float, atol) -> tup
         largest = size[kind].max(initial=0.0)
         typical[kind] = largest if largest > 0 else 1.0
     typical[~species] = np.where(size[~species] > 0, size[~species], 1.0)
-    floor = max(FLOOR * rtol, 1e-21) * typical
-    return np.maximum(floor, TRACKING * rtol * size), TRACKING
+    return typical
+
+
+def coarser_tolerance(system: System, y: np.ndarray, attempt: int) -> np.ndarray:
+    """Absolute tolerances at the level of rounding errors between states of very different size.
+
+    For use where the floor of `absolute_tolerance` turned out lower than the noise of the equations.
+    """
+    return (1e-18, 1e-15)[attempt - 1] * typical_sizes(system, y)
 
 
 def check_tolerance(rtol: float) -> float:

@@ -12,6 +12,7 @@ import numpy as np
 from manyscale import _core
 from manyscale.errors import InputError
 from manyscale.kernels.assemble import assemble
+from manyscale.kernels.delays import past_arguments
 from manyscale.kernels.compiled import equation_data, machine_code
 from manyscale.kernels.flatten import near
 from manyscale.kernels.formulas import FormulaBook
@@ -216,10 +217,14 @@ class Kernel:
         """Values of formulas in the symbols of `system` (those of a lowered model), shape (len(formulas),)."""
         return self._book.of(tuple(formulas), t, y, p)
 
-    def delay_formulas(self) -> tuple[_core.Formulas, _core.Formulas]:
-        """(lags, arguments) of the delayed values, in the order of `system.delays` (the last entries of p)."""
+    def delay_formulas(self) -> tuple[_core.Formulas, _core.Formulas, _core.Formulas]:
+        """(lags, arguments, arguments before the start) of the delayed values, in the order of `system.delays`.
+
+        Their values are the last entries of p.
+        """
         delays = self.system.delays
-        return self._book.formulas(tuple(d.lag for d in delays)), self._book.formulas(tuple(d.argument for d in delays))
+        parts = (tuple(d.lag for d in delays), tuple(d.argument for d in delays), past_arguments(self.system))
+        return tuple(self._book.formulas(part) for part in parts)  # type: ignore[return-value]
 
     # events and switches
 
