@@ -3,10 +3,12 @@
 namespace manyscale {
 void bind_equations(nanobind::module_& m);
 void bind_solver(nanobind::module_& m);
+void bind_ensemble(nanobind::module_& m);
 }
 
 NB_MODULE(_core, m) {
   m.doc() = "compiled loops of manyscale";
   manyscale::bind_equations(m);
   manyscale::bind_solver(m);
+  manyscale::bind_ensemble(m);
 }

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from manyscale.bridges.certificate import Certificate, Refusal
     from manyscale.bridges.search import reduce
     from manyscale.bridges.verify import verify
+    from manyscale.engines.ensemble import simulate_ensemble
     from manyscale.engines.simulate import simulate
     from manyscale.errors import InputError, ManyscaleError, SimulationError, UnitsError, UnsupportedError
     from manyscale.formats.read import read
@@ -57,7 +58,8 @@ _PUBLIC = {  # public name -> module that defines it
     "reduce": "bridges.search",
     "replay": "study",
     "report": "reports",
-    "simulate": "engines",
+    "simulate": "engines.simulate",
+    "simulate_ensemble": "engines.ensemble",
     "steady_state": "analysis.steady",
     "verify": "bridges.verify",
     "write": "formats",
@@ -86,6 +88,7 @@ __all__ = [  # `model` is the folder, and can be called: see model/__init__.py
     "replay",
     "report",
     "simulate",
+    "simulate_ensemble",
     "steady_state",
     "verify",
     "write",

@@ -9,7 +9,7 @@ from manyscale.kernels.system import System
 
 TRACKING = 1e-3  # absolute tolerance as a share of rtol * (largest value so far)
 FLOOR = 1e-12  # times rtol, of the largest initial value of states of the same kind
-LOWEST = 1e-21
+LOWEST = 1e-20
 
 
 def absolute_tolerance(system: System, y0: np.ndarray, rtol: float, atol) -> tuple[np.ndarray, float]:
@@ -25,8 +25,12 @@ def absolute_tolerance(system: System, y0: np.ndarray, rtol: float, atol) -> tup
             raise InputError("atol must be positive numbers: one, or one per state")
         return np.ascontiguousarray(given), 0.0
     size = np.where(np.isfinite(y0), np.abs(y0), 0.0)
-    floor = max(FLOOR * rtol, LOWEST) * typical_sizes(system, y0)
-    return np.maximum(floor, TRACKING * rtol * size), TRACKING
+    return np.maximum(floor_tolerance(system, y0, rtol), TRACKING * rtol * size), TRACKING
+
+
+def floor_tolerance(system: System, y0: np.ndarray, rtol: float) -> np.ndarray:
+    """Absolute tolerances of states that are still zero: far below the typical size of their kind."""
+    return max(FLOOR * rtol, LOWEST) * typical_sizes(system, y0)
 
 
 def typical_sizes(system: System, y0: np.ndarray) -> np.ndarray:

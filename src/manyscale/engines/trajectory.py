@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -48,17 +48,16 @@ class Trajectory:
         repeated = f", {self.replicates} replicates" if self.replicates else ""
         return f"<Trajectory of {self.model.id!r}: {len(self.times)} times ({span}), {len(self.ids)} ids{repeated}>"
 
-    def _values(self, ids) -> np.ndarray:
+    def values_of(self, ids: Sequence[str]) -> np.ndarray:
+        """Values of several ids: shape (id, time), or (id, replicate, time). Errors: InputError for an unknown id."""
         if self.states.ndim == 2:
             return self.kernel.observe(ids, self.times, self.states, self.parameters)
-        several = self.parameters.ndim == 2 or self.parameters.ndim == 3
-        return np.stack(
-            [
-                self.kernel.observe(ids, self.times, y, self.parameters[k] if several else self.parameters)
-                for k, y in enumerate(self.states)
-            ],
-            axis=1,
-        )
+        moving = self.parameters.ndim > 1
+        rows = [
+            self.kernel.observe(ids, self.times, y, self.parameters[k] if moving else self.parameters)
+            for k, y in enumerate(self.states)
+        ]
+        return np.stack(rows, axis=1)
 
     def __getitem__(self, id: str) -> np.ndarray:
         """Values of one id: a species as amount or concentration as its id means in formulas, a compartment, a
@@ -66,13 +65,13 @@ class Trajectory:
         state = self.kernel.system.state_index.get(id)
         if state is not None:
             return self.states[..., state]
-        return self._values((id,))[0]
+        return self.values_of((id,))[0]
 
     def _species(self, id: str) -> tuple[Species, np.ndarray]:
         part = self.model.by_id.get(id)
         if not isinstance(part, Species):
             raise InputError(f"{id!r} is not a species of the model; use run[{id!r}] for other values")
-        return part, self._values((part.compartment,))[0]
+        return part, self.values_of((part.compartment,))[0]
 
     def amount(self, id: str) -> np.ndarray:
         """Amount of a species, whatever its id means in formulas."""
@@ -100,7 +99,7 @@ class Trajectory:
         """A pandas table: index `time` (or replicate and time), one column per id."""
         import pandas as pd
 
-        columns = dict(zip(self.ids, self._values(self.ids)))
+        columns = dict(zip(self.ids, self.values_of(self.ids)))
         if self.states.ndim == 2:
             return pd.DataFrame(columns, index=pd.Index(self.times, name="time"))
         index = pd.MultiIndex.from_product([range(self.states.shape[0]), self.times], names=["replicate", "time"])
@@ -108,16 +107,20 @@ class Trajectory:
 
     def to_xarray(self):
         """A labelled xarray dataset with units as attributes."""
+        dims = ("time",) if self.states.ndim == 2 else ("replicate", "time")
+        attributes = {"model": self.model.id, **{f"solver_{k}": v for k, v in self.stats.items()}}
+        return self.dataset(dict(zip(self.ids, self.values_of(self.ids))), dims, {}, attributes)
+
+    def dataset(self, data: Mapping[str, np.ndarray], dims: tuple[str, ...], coordinates: Mapping, attributes: Mapping):
+        """An xarray dataset of values by id over `dims` (the last is time), with further coordinates."""
         import xarray as xr
 
-        dims = ("time",) if self.states.ndim == 2 else ("replicate", "time")
-        data = {}
-        for id, values in zip(self.ids, self._values(self.ids)):
-            attributes = {"units": self.units(id) or "", "long_name": getattr(self.model.by_id.get(id), "name", "") or id}
-            data[id] = (dims, values, attributes)
-        coordinates = {"time": ("time", self.times, {"units": self.model.time_units or ""})}
-        attributes = {"model": self.model.id, **{f"solver_{k}": v for k, v in self.stats.items()}}
-        return xr.Dataset(data, coords=coordinates, attrs=attributes)
+        variables = {}
+        for id, values in data.items():
+            name = getattr(self.model.by_id.get(id), "name", "") or id
+            variables[id] = (dims, values, {"units": self.units(id) or "", "long_name": name})
+        axes = {"time": ("time", self.times, {"units": self.model.time_units or ""}), **coordinates}
+        return xr.Dataset(variables, coords=axes, attrs=dict(attributes))
 
     def to_netcdf(self, path) -> None:
         """Write a NetCDF file."""
