@@ -20,6 +20,13 @@ class RootFinder {
   // First change of a sign in (from, to] of the last step; `t` is then just past it (or on it, where a function is zero
   // there), and the signs there are those to be left next. Crossings in pairs between samples are missed.
   bool find(Stepper& stepper, double from, double to, double& t);
+  // Whether signs at (t, y) are other than those to be left.
+  bool changed(double t, const double* y) {
+    problem_.roots(t, y, g_.data());
+    signs(g_, sign_probe_);
+    for (int k = 0; k < count_; ++k) fired_[k] = (sign_probe_[k] > sign_[k]) - (sign_probe_[k] < sign_[k]);
+    return sign_probe_ != sign_;
+  }
   // +1 rising, -1 falling, 0 unchanged, at the last change found.
   const std::vector<int>& fired() const { return fired_; }
 

@@ -118,10 +118,32 @@ void Solver::add_history(double from, double to) {
 
 // One step of the method. False when it failed.
 bool Solver::take_step(double end, Advance& result) {
-  if (now_->step(end, options_.max_step) == StepOutcome::accepted) return true;
+  if (now_->step(end, options_.max_step) == StepOutcome::accepted) {
+    skipped_ = 0;
+    return true;
+  }
+  if (skip_switch(end)) {
+    result.status = Status::root;
+    return false;
+  }
   result.status = now_->not_finite ? Status::not_finite : Status::too_small;
   result.component = now_->blame;
   result.step = now_->h_failed;
+  return false;
+}
+
+// Where no step can be made: if a formula switches right ahead, its two sides do not fit together (an algebraic
+// equation that changes, say). Then time moves past the switch, and the caller finds consistent values there.
+bool Solver::skip_switch(double end) {
+  if (!roots_.count() || ++skipped_ > 10) return false;
+  for (double distance = 1e-14; distance < 1e-10; distance *= 10.0) {
+    const double when = std::min(end, t_ + distance * std::max(1.0, std::fabs(t_)));
+    if (!roots_.changed(when, y_.data())) continue;
+    t_ = when;
+    started_ = false;
+    kept_step_ = 0.0;
+    return true;
+  }
   return false;
 }
 

@@ -65,6 +65,7 @@ class Solver {
   void start_history(double t);
   void add_history(double from, double to);
   bool take_step(double end, Advance& result);
+  bool skip_switch(double end);
   bool move_on(double end, Advance& result);
   Problem& problem_;
   Options options_;
@@ -73,7 +74,7 @@ class Solver {
   Stepper* now_ = nullptr;
   Method method_ = Method::automatic, stiff_;
   bool started_ = false, has_mass_;
-  int counted_ = 0, patience_ = 25;
+  int counted_ = 0, patience_ = 25, skipped_ = 0;
   double t_ = 0.0, kept_step_ = 0.0;
   std::vector<double> y_, f_;
   RootFinder roots_;

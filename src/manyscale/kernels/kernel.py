@@ -12,8 +12,8 @@ import numpy as np
 from manyscale import _core
 from manyscale.errors import InputError
 from manyscale.kernels.assemble import assemble
-from manyscale.kernels.delays import past_arguments
 from manyscale.kernels.compiled import equation_data, machine_code
+from manyscale.kernels.delays import past_arguments
 from manyscale.kernels.flatten import near
 from manyscale.kernels.formulas import FormulaBook
 from manyscale.kernels.initial import initial_values, initial_values_of_many
