@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
+from manyscale.model.model import Model
 from manyscale.scales.group import Group
+
+__all__ = [
+    "TIERS", "Assumption", "Certificate", "ErrorStatement", "Group", "Refusal", "Spectrum", "source_hash", "versions",
+    "weakest",
+]  # fmt: skip
 
 TIERS = ("measured", "estimated", "rigorous", "exact")  # weakest first
 
@@ -65,3 +74,34 @@ class Refusal:
     value: float | None = None  # the number that failed
     threshold: float | None = None
     where: str = ""  # species, time, or point of the region
+
+
+def weakest(tiers: Iterable[str]) -> str:
+    """The tier of a whole that has parts of these tiers ("exact" for no parts)."""
+    return min(tiers, key=TIERS.index, default="exact")
+
+
+def source_hash(model: Model) -> str:
+    """SHA-256 of everything in a model that has a meaning (not of notes on the model itself)."""
+    silent = ("meta", "remarks")
+    parts = tuple((f.name, getattr(model, f.name)) for f in dataclasses.fields(model) if f.name not in silent)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+@cache
+def _versions() -> tuple[tuple[str, str], ...]:
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = [("python", platform.python_version())]
+    for name in ("manyscale", "numpy", "scipy"):
+        try:
+            found.append((name, version(name)))
+        except PackageNotFoundError:
+            continue
+    return tuple(found)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what can change a number in a certificate."""
+    return dict(_versions())

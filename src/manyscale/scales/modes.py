@@ -32,6 +32,7 @@ class Modes:
     vectors: np.ndarray | None = None
     gaps: dict[int, float] = field(default_factory=dict)
     zero: float = 0.0
+    balance: np.ndarray | None = None  # the Schur form is that of diag(1/balance) A diag(balance)
 
     def time_scales(self) -> np.ndarray:
         """1 / modulus of each nonzero mode, slowest first."""
@@ -59,7 +60,19 @@ def eigenvalues(matrix: np.ndarray) -> np.ndarray:
 
 def zero_level(matrix: np.ndarray) -> float:
     """Modulus below which an eigenvalue of this matrix is zero."""
-    return ZERO * float(np.abs(matrix).sum(axis=0).max(initial=0.0))
+    return ZERO * _norm(_balanced(matrix)[0])
+
+
+def _norm(matrix: np.ndarray) -> float:
+    return float(np.abs(matrix).sum(axis=0).max(initial=0.0))
+
+
+def _balanced(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(diag(1/d) A diag(d), d) with rows and columns of similar size, d powers of two: no rounding error."""
+    if not len(matrix):
+        return matrix, np.zeros(0)
+    balanced, _, _, scale, _ = lapack.dgebal(np.asarray(matrix, dtype=float), scale=1, permute=0)
+    return balanced, scale
 
 
 def gaps_of(values: np.ndarray, zero: float) -> dict[int, float]:
@@ -85,13 +98,14 @@ def only_values(matrix: np.ndarray) -> Modes:
 
 
 def modes(matrix: np.ndarray) -> Modes:
-    """Eigenvalues, gaps and the ordered real Schur form of a well-scaled matrix."""
+    """Eigenvalues, gaps and the ordered real Schur form of the balanced matrix."""
     if not len(matrix):
-        return Modes(np.zeros(0, dtype=complex), np.zeros((0, 0)), np.zeros((0, 0)))
-    triangle, vectors = scipy.linalg.schur(matrix, output="real")
+        return Modes(np.zeros(0, dtype=complex), np.zeros((0, 0)), np.zeros((0, 0)), balance=np.zeros(0))
+    balanced, scale = _balanced(matrix)
+    triangle, vectors = scipy.linalg.schur(balanced, output="real")
     triangle, vectors = _ordered(triangle, vectors)
-    values, zero = _diagonal(triangle), zero_level(matrix)
-    return Modes(values, triangle, vectors, gaps_of(values, zero), zero)
+    values, zero = _diagonal(triangle), ZERO * _norm(balanced)
+    return Modes(values, triangle, vectors, gaps_of(values, zero), zero, scale)
 
 
 def _diagonal(triangle: np.ndarray) -> np.ndarray:
@@ -144,15 +158,16 @@ class Fast:
 
 def fast_subspace(found: Modes, m: int) -> Fast:
     """Right and left subspace of the m fastest modes; T11 X - X T22 = T12 makes the form block diagonal."""
-    triangle, vectors = found.triangle, found.vectors
-    assert triangle is not None and vectors is not None
+    triangle, vectors, scale = found.triangle, found.vectors, found.balance
+    assert triangle is not None and vectors is not None and scale is not None
     right = vectors[:, :m]
     if m == len(triangle):
-        return Fast(right, right.T.copy())
-    answer, scale, info = lapack.dtrsyl(triangle[:m, :m], triangle[m:, m:], triangle[:m, m:], isgn=-1)
+        return Fast(right * scale[:, None], right.T / scale)
+    answer, factor, info = lapack.dtrsyl(triangle[:m, :m], triangle[m:, m:], triangle[:m, m:], isgn=-1)
     if info < 0:
         raise ValueError(f"dtrsyl: argument {-info}")
-    return Fast(right, right.T + (answer / scale) @ vectors[:, m:].T)
+    left = right.T + (answer / factor) @ vectors[:, m:].T
+    return Fast(right * scale[:, None], left / scale)
 
 
 def well_chosen(fast: Fast) -> np.ndarray:
@@ -173,19 +188,21 @@ def well_chosen(fast: Fast) -> np.ndarray:
     return np.sort(np.array(chosen, dtype=int))
 
 
-def alignment(matrix: np.ndarray, fast: np.ndarray) -> float:
+def alignment(matrix: np.ndarray, fast: np.ndarray, present: np.ndarray | None = None) -> float:
     """kappa = ||J_sf J_ff^-2 J_fs||: how far the other variables are from being the slow coordinates.
 
-    `matrix` in variables scaled by their typical size; `fast`: indices. inf where J_ff is singular.
+    `matrix` in variables scaled by their typical size; `fast`: indices; `present`: mask of variables that are not
+    zero all the time, among which the norm is taken. inf where J_ff is singular.
     """
     mask = np.zeros(len(matrix), dtype=bool)
     mask[fast] = True
-    if mask.all() or not mask.any():
+    slow = ~mask if present is None else ~mask & present
+    if not slow.any() or not mask.any():
         return 0.0
     inner = matrix[np.ix_(mask, mask)]
     try:
-        solved = np.linalg.solve(inner, np.linalg.solve(inner, matrix[np.ix_(mask, ~mask)]))
+        solved = np.linalg.solve(inner, np.linalg.solve(inner, matrix[np.ix_(mask, slow)]))
     except np.linalg.LinAlgError:
         return float("inf")
-    value = np.linalg.norm(matrix[np.ix_(~mask, mask)] @ solved, 2)
-    return float(value) if np.isfinite(value) else float("inf")
+    product = matrix[np.ix_(slow, mask)] @ solved
+    return float(np.linalg.norm(product, 2)) if np.isfinite(product).all() else float("inf")

@@ -20,7 +20,7 @@ from manyscale.scales.region import box
 from manyscale.units import convert, parse_quantity, unit_label
 
 RELAXATIONS = 5.0  # of the slowest mode, in a derived horizon
-LONGEST = 1e8  # derived horizon, in units of the median time scale at the start
+LONGEST = 1e6  # derived horizon, in units of the median time scale at the start
 CALLS = 12  # trajectories at most while a horizon is looked for
 EXAMPLES = 6  # ids named in a description
 
@@ -42,7 +42,7 @@ def resolve(model: Model, question: Question | None = None) -> Question:
     _check(question)
     horizon = _given_horizon(model, question)
     if horizon is None:
-        horizon = _derived_horizon(model, kernel, remarks)
+        horizon = _reachable(kernel, _derived_horizon(model, kernel, remarks), remarks)
     limits = box(model, kernel, question)
     return dataclasses.replace(
         question, observables=observables, horizon=horizon, box=limits, resolved=True, remarks=tuple(remarks)
@@ -154,6 +154,16 @@ def _derived_horizon(model: Model, kernel: Kernel, remarks: list[str]) -> float:
     why = "ten periods of the slowest oscillation" if turning else "the time in which something changes ten-fold"
     remarks.append(f"No mode relaxes; horizon t = {_round(found):g} is {why}. Give one to be sure.")
     return _round(found)
+
+
+def _reachable(kernel: Kernel, horizon: float, remarks: list[str]) -> float:
+    """The horizon, shortened if an ordinary simulation does not get there."""
+    try:
+        simulate_ode(kernel, np.linspace(0.0, horizon, 201), max_steps=2_000_000)
+    except SimulationError as error:
+        times = error.partial.times if error.partial is not None else ()
+        return _short(float(times[-1]) if len(times) else 0.0, remarks)
+    return horizon
 
 
 def _short(reached: float, remarks: list[str]) -> float:

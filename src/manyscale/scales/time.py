@@ -6,6 +6,7 @@ as the diagonal of the spectral projector of that group, a reaction as its share
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -82,17 +83,20 @@ def sample_times(horizon: float, fastest: float, size: int) -> np.ndarray:
     return times[keep]
 
 
-def typical_sizes(run: Trajectory) -> np.ndarray:
-    """Largest absolute value of each state along the trajectory, shape (n,); what is zero gets the size of its kind."""
+def typical_sizes(run: Trajectory) -> tuple[np.ndarray, np.ndarray]:
+    """(sizes, present): largest absolute value of each state along the trajectory, shape (n,), and whether it is ever
+    more than rounding; what is zero all the time gets the size of the largest of its kind."""
     system = run.kernel.system
     size = np.abs(run.states).max(axis=0)
     size = np.where(np.isfinite(size), size, 0.0)
     species, amounts = np.array(system.state_is_species, bool), np.array(system.state_is_amount, bool)
+    present = np.ones(len(size), dtype=bool)
     for kind in (species & amounts, species & ~amounts, ~species):
         if kind.any():
             top = size[kind].max() or 1.0
-            size[kind] = np.where(size[kind] > SMALL * top, size[kind], top)
-    return size
+            present[kind] = size[kind] > SMALL * top
+            size[kind & ~present] = top
+    return size, present
 
 
 def row_parameters(run: Trajectory, k: int) -> np.ndarray:
@@ -109,6 +113,7 @@ class Point:
     scaled: np.ndarray
     found: Modes
     sizes: np.ndarray  # of the independent states
+    present: np.ndarray  # mask of those that are not zero all the time
 
     def fast(self, m: int) -> Fast:
         return fast_subspace(self.found, m)
@@ -116,7 +121,7 @@ class Point:
 
 def points(quotient: Quotient, run: Trajectory) -> list[Point]:
     """Modes at every row of a trajectory; rows where the Jacobian is not finite are left out."""
-    typical = typical_sizes(run)
+    typical, present = typical_sizes(run)
     result = []
     for k, t in enumerate(run.times):
         linear = quotient.linear(float(t), run.states[k], row_parameters(run, k), typical)
@@ -125,7 +130,7 @@ def points(quotient: Quotient, run: Trajectory) -> list[Point]:
         sizes = typical[linear.index]
         scaled = linear.jacobian * sizes[None, :] / sizes[:, None]
         found = modes(scaled) if len(scaled) <= DIRECT else only_values(scaled)
-        result.append(Point(float(t), linear, scaled, found, sizes))
+        result.append(Point(float(t), linear, scaled, found, sizes, present[linear.index]))
     return result
 
 
@@ -152,7 +157,7 @@ def rows(quotient: Quotient, run: Trajectory, horizon: float, entry: float) -> t
         if found.vectors is None and m and k in (0, len(looked) - 1) and len(point.scaled) <= 1000:
             found = modes(point.scaled)  # large: only at the ends
             m = m if m in found.gaps else choose_split(found, max(entry, 0.05) * horizon)
-            looked[k] = point = Point(point.t, point.linear, point.scaled, found, point.sizes)
+            looked[k] = point = dataclasses.replace(point, found=found)
         extra: dict = {}
         if m and found.vectors is not None:
             fast = point.fast(m)
@@ -162,7 +167,7 @@ def rows(quotient: Quotient, run: Trajectory, horizon: float, entry: float) -> t
                 "fast_species": tuple(states[i] for i in point.linear.index[chosen]),
                 "participation": _top(states, point.linear.index, share, None),
                 "reactions": _reactions(quotient, run, point, fast.projector),
-                "alignment": alignment(point.scaled, chosen),
+                "alignment": alignment(point.scaled, chosen, point.present),
             }
         levels = _levels(quotient, run, point) if len(point.scaled) <= 60 else ()
         gap = found.gaps.get(m)
@@ -252,6 +257,6 @@ def _species_of(m: int, looked: list[Point], states) -> tuple[tuple[str, ...], f
         usable = usable[-1:]
     step = max(1, len(usable) // MOST_CHOICES)
     choices = {tuple(well_chosen(point.fast(m)).tolist()) for point in usable[::-step][:MOST_CHOICES]}
-    worst = {c: max(alignment(p.scaled, np.array(c)) for p in usable) for c in sorted(choices)}
+    worst = {c: max(alignment(p.scaled, np.array(c), p.present) for p in usable) for c in sorted(choices)}
     best = min(worst, key=lambda c: worst[c])
     return tuple(states[i] for i in usable[0].linear.index[list(best)]), float(worst[best])
