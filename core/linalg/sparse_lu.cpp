@@ -117,7 +117,7 @@ bool SparseLu::choose_pivots(const double* values) {
     for (int f = top; f < n_; ++f) {
       const int row = found_[f], step = step_of_row[row];
       if (step >= 0) {
-        subtract(&lower_row_[lower_start_[step]], &lower_[lower_start_[step]], lower_start_[step + 1] - lower_start_[step],
+        subtract(lower_row_.data() + lower_start_[step], lower_.data() + lower_start_[step], lower_start_[step + 1] - lower_start_[step],
                  x[row], x);
         upper_row_.push_back(step);
       } else if (!(std::fabs(x[row]) <= most)) {
@@ -169,7 +169,7 @@ bool SparseLu::reuse_pivots(const double* values) {
       const double factor = x[k];
       upper_[u] = factor;
       x[k] = 0.0;
-      if (factor != 0.0) subtract(&lower_row_[begin], &lower_[begin], lower_start_[k + 1] - begin, factor, x);
+      if (factor != 0.0) subtract(lower_row_.data() + begin, lower_.data() + begin, lower_start_[k + 1] - begin, factor, x);
     }
     if (j >= sparse_) {
       std::copy_n(x + sparse_, corner, column);
@@ -200,13 +200,13 @@ void SparseLu::solve(double* b) const {
   for (int i = 0; i < n_; ++i) x[row_place_[i]] = b[i];
   for (int k = 0; k < sparse_; ++k) {
     const double value = x[k];
-    if (value != 0.0) subtract(&lower_row_[lower_start_[k]], &lower_[lower_start_[k]], lower_start_[k + 1] - lower_start_[k], value, x);
+    if (value != 0.0) subtract(lower_row_.data() + lower_start_[k], lower_.data() + lower_start_[k], lower_start_[k + 1] - lower_start_[k], value, x);
   }
   if (sparse_ < n_) corner_.solve(x + sparse_);
   for (int j = n_ - 1; j >= 0; --j) {
     if (j < sparse_) x[j] /= diagonal_[j];
     const double value = x[j];
-    if (value != 0.0) subtract(&upper_row_[upper_start_[j]], &upper_[upper_start_[j]], upper_start_[j + 1] - upper_start_[j], value, x);
+    if (value != 0.0) subtract(upper_row_.data() + upper_start_[j], upper_.data() + upper_start_[j], upper_start_[j + 1] - upper_start_[j], value, x);
   }
   for (int k = 0; k < n_; ++k) b[order_[k]] = x[k];
   std::fill(work_.begin(), work_.end(), 0.0);
