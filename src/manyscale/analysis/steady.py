@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
+from manyscale import _core
 from manyscale.analysis.stability import Quotient, conserved_quotient, row_factors, stability
 from manyscale.engines.consistent import make_consistent
 from manyscale.engines.simulate import as_model
+from manyscale.engines.tolerance import absolute_tolerance, typical_sizes
 from manyscale.errors import InputError, SimulationError
 from manyscale.kernels import compile_model
 from manyscale.kernels.kernel import Kernel
@@ -22,6 +25,7 @@ from manyscale.model.model import Model
 __all__ = ["SteadyState", "steady_state"]
 
 GOOD = 1e-9  # largest relative residual of a steady state
+NEGLIGIBLE = 1e-12  # share of the largest state of the same kind
 
 
 @dataclass(frozen=True)
@@ -85,12 +89,17 @@ def _refuse_impossible(kernel: Kernel, y: np.ndarray, p: np.ndarray) -> None:
 
 
 def relative_residual(kernel: Kernel, y: np.ndarray, p: np.ndarray) -> float:
-    """Largest net change of a state as a share of the gross change: reactions, or |J| |y| for rules."""
+    """Largest net change of a state as a share of the gross change: reactions, or |J| |y| for rules.
+
+    A change that would matter only for a state 1e12 times smaller than the largest of its kind counts little.
+    """
     if not kernel.size:
         return 0.0
     f, gross = kernel.rhs(0.0, y, p), gross_change(kernel, y, p)
+    speed = np.abs(np.diag(kernel.jacobian(0.0, y, p)))
+    negligible = NEGLIGIBLE * typical_sizes(kernel.system, y) * np.maximum(speed, slowest_speed(speed))
     with np.errstate(all="ignore"):
-        share = np.where(f == 0.0, 0.0, np.abs(f) / np.maximum(gross, 1e-300))
+        share = np.where(f == 0.0, 0.0, np.abs(f) / np.maximum(np.maximum(gross, negligible), 1e-300))
     return float(share.max()) if np.isfinite(share).all() else np.inf
 
 
@@ -100,11 +109,25 @@ def gross_change(kernel: Kernel, y: np.ndarray, p: np.ndarray) -> np.ndarray:
     gross = np.abs(kernel.jacobian(0.0, y, p)) @ np.abs(y)
     if system.rates:
         rates = np.abs(kernel.rates(0.0, y, p))
-        flow = np.zeros(kernel.size)
-        for i, j, x in system.balance:
-            flow[i] += abs(float(x)) * rates[j]
+        row, column, weight = _balance(kernel)
+        flow = np.bincount(row, weights=weight * rates[column], minlength=kernel.size)
         gross = np.maximum(gross, flow * np.abs(row_factors(kernel, 0.0, y, p)))
     return gross
+
+
+@lru_cache(maxsize=4)
+def _balance(kernel: Kernel) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows, columns and absolute values of the stoichiometry."""
+    entries = kernel.system.balance
+    return (
+        np.array([i for i, _, _ in entries], dtype=int), np.array([j for _, j, _ in entries], dtype=int),
+        np.array([abs(float(x)) for _, _, x in entries]),
+    )  # fmt: skip
+
+
+def slowest_speed(speed: np.ndarray) -> float:
+    """The smallest own rate |J_ii| that is not hopelessly small beside the others (0: none)."""
+    return float(speed[speed >= 1e-6 * np.median(speed[speed > 0])].min()) if speed.any() else 0.0
 
 
 def _find(kernel: Kernel, y: np.ndarray, p: np.ndarray, quotient: Quotient) -> tuple[np.ndarray, str]:
@@ -115,11 +138,15 @@ def _find(kernel: Kernel, y: np.ndarray, p: np.ndarray, quotient: Quotient) -> t
         found = newton(kernel, near, y, p, quotient)
         if _good(kernel, found, y, p):
             return found, "pseudo-transient continuation and Newton's method"
+        past = []
         for late in _integrated(kernel, y, p):
+            past.append(late)
             found = newton(kernel, late, y, p, quotient)
             if _good(kernel, found, y, p):
                 return found, "time integration and Newton's method"
-    raise SimulationError(_why_none(kernel, y, p))
+            if _good(kernel, late, y, p):
+                return late, "time integration"
+    raise SimulationError(_why_none(kernel, past))
 
 
 def _good(kernel: Kernel, found: np.ndarray, start: np.ndarray, p: np.ndarray) -> bool:
@@ -130,40 +157,33 @@ def _good(kernel: Kernel, found: np.ndarray, start: np.ndarray, p: np.ndarray) -
     return bool((found[species & (start >= 0)] >= -1e-9 * max(np.abs(found).max(), 1e-300)).all())
 
 
-def pseudo_transient(kernel: Kernel, y: np.ndarray, p: np.ndarray, most: int = 300) -> np.ndarray:
-    """Implicit Euler with steps that grow as the residual falls; keeps conserved sums to rounding."""
+def pseudo_transient(kernel: Kernel, y: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """Implicit Euler with steps that grow; keeps conserved sums to rounding, and amounts from becoming negative."""
     mass = kernel.mass(p)
     mass = np.eye(kernel.size) if mass is None else mass
     positive = np.asarray(kernel.system.state_is_species, dtype=bool) & (y >= 0)
-    f = kernel.rhs(0.0, y, p)
-    scale = np.abs(y) + 1e-6 * max(np.abs(y).max(), 1e-300)
-    step = 0.1 / max(float((np.abs(f) / scale).max()), 1e-300)
-    for _ in range(most):
+    f, jacobian = kernel.rhs(0.0, y, p), kernel.jacobian(0.0, y, p)
+    step = 0.1 / max(float(np.abs(jacobian).sum(axis=1).max()), float(np.abs(f).max()) / max(np.abs(y).max(), 1e300), 1e-300)
+    for _ in range(1000 if kernel.size < 50 else 150):
         try:
-            change = np.linalg.solve(mass / step - kernel.jacobian(0.0, y, p), f)
+            change = np.linalg.solve(mass / step - jacobian, f)
         except np.linalg.LinAlgError:
             return y
         trial = y + change
         new = kernel.rhs(0.0, trial, p)
-        floor = 1e-9 * max(np.abs(y).max(), 1e-300)
-        grew = float((np.abs(change) / (np.abs(y) + floor * 1e3)).max()) if np.isfinite(change).all() else np.inf
-        if not np.isfinite(new).all() or (trial[positive] < -floor).any() or grew > 100.0:
+        size = max(np.abs(y).max(), np.abs(trial).max(), 1e-300)
+        if not np.isfinite(new).all() or (trial[positive] < -1e-9 * size).any():
             step *= 0.2
             if step < 1e-200:
                 return y
             continue
         y, f = np.where(positive, np.maximum(trial, 0.0), trial) if (trial[positive] < 0).any() else trial, new
-        step *= float(np.clip(0.5 / max(grew, 1e-3), 0.5, 10.0))
-        if grew < 1e-11 and step > 1e3 / _slowest(kernel, y, p):
+        jacobian = kernel.jacobian(0.0, y, p)
+        moved = np.abs(change).max() / size
+        step = min(step * (2.0 if moved > 0.1 else 5.0), 1e200)
+        if moved < 1e-10 and relative_residual(kernel, y, p) <= GOOD:
             break
     return y
-
-
-def _slowest(kernel: Kernel, y: np.ndarray, p: np.ndarray) -> float:
-    """A rate below which nothing that matters happens: what flows through states over their size, smallest nonzero."""
-    rates = gross_change(kernel, y, p) / np.maximum(np.abs(y), 1e-300)
-    rates = rates[rates > 0]
-    return float(rates.min()) if rates.size else 1.0
 
 
 def newton(kernel: Kernel, y: np.ndarray, start: np.ndarray, p: np.ndarray, quotient: Quotient, most: int = 50):
@@ -171,6 +191,7 @@ def newton(kernel: Kernel, y: np.ndarray, start: np.ndarray, p: np.ndarray, quot
     keep, laws = quotient.independent, quotient.laws
     totals = laws @ start
     best, best_residual = y, relative_residual(kernel, y, p)
+    positive, singular = np.asarray(kernel.system.state_is_species, dtype=bool) & (start >= 0), 0
     for _ in range(most):
         scale = np.maximum(np.abs(y), 1e-9 * max(np.abs(y).max(), 1e-300))
         matrix = np.vstack([kernel.jacobian(0.0, y, p)[keep], laws]) * scale
@@ -182,10 +203,14 @@ def newton(kernel: Kernel, y: np.ndarray, start: np.ndarray, p: np.ndarray, quot
         try:
             change = np.linalg.solve(matrix / rows[:, None], right / rows) * scale
         except np.linalg.LinAlgError:
+            singular += 1
+            if singular > 3:
+                break
             change = np.linalg.lstsq(matrix / rows[:, None], right / rows, rcond=None)[0] * scale
         if not np.isfinite(change).all():
             break
-        factor = min(1.0, 3.0 / max(float((np.abs(change) / scale).max()), 1e-300))
+        falling = positive & (change < 0) & (y > 0)
+        factor = min(1.0, 0.9 * float((y[falling] / -change[falling]).min(initial=np.inf)))
         y = y + factor * change
         residual = relative_residual(kernel, y, p)
         if residual < best_residual or (residual <= GOOD and factor == 1.0 and np.abs(laws @ y - totals).max(initial=0) == 0):
@@ -197,13 +222,11 @@ def newton(kernel: Kernel, y: np.ndarray, start: np.ndarray, p: np.ndarray, quot
 
 def _integrated(kernel: Kernel, y: np.ndarray, p: np.ndarray):
     """States at later and later times."""
-    from manyscale import _core
-    from manyscale.engines.tolerance import absolute_tolerance
 
     atol, tracking = absolute_tolerance(kernel.system, y, 1e-8, None)
-    run = _core.Run(kernel.new_equations(), p, 1e-8, atol, tracking=tracking, max_steps=5_000)
+    run = _core.Run(kernel.new_equations(), p, 1e-8, atol, tracking=tracking, max_steps=3_000)
     run.start(0.0, y)
-    unit = 1.0 / max(_slowest(kernel, y, p), 1e-300)
+    unit = 1.0 / (slowest_speed(np.abs(np.diag(kernel.jacobian(0.0, y, p)))) or 1.0)
     switches = 0
     for power in range(7):
         end = unit * 10.0**power
@@ -218,9 +241,8 @@ def _integrated(kernel: Kernel, y: np.ndarray, p: np.ndarray):
         yield run.y
 
 
-def _why_none(kernel: Kernel, y: np.ndarray, p: np.ndarray) -> str:
-    """What happens instead of a steady state, in words."""
-    past = list(_integrated(kernel, y, p))
+def _why_none(kernel: Kernel, past: list[np.ndarray]) -> str:
+    """What happens instead of a steady state, in words, from states at later and later times."""
     if len(past) >= 2:
         names = kernel.system.states
         growth = np.abs(past[-1]) / np.maximum(np.abs(past[-2]), 1e-300)
@@ -233,7 +255,7 @@ def _why_none(kernel: Kernel, y: np.ndarray, p: np.ndarray) -> str:
         change = np.abs(past[-1] - past[-2]) / np.maximum(np.abs(past[-1]), 1e-300)
         worst = int(np.argmax(np.where(np.abs(past[-1]) > 1e-9 * np.abs(past[-1]).max(), change, 0.0)))
         return (
-            f"no steady state found: the solution keeps changing (most of all {names[worst]!r}), it seems to oscillate; "
-            "simulate instead, or start nearer to a steady state with values={...}"
+            f"no steady state found: the solution keeps changing (most of all {names[worst]!r}), it oscillates or "
+            "settles very slowly; simulate instead, or start nearer to a steady state with values={...}"
         )
     return "no steady state found: the integration does not get far either; simulate the model to see where it stops"
