@@ -14,18 +14,22 @@ namespace {
 constexpr int L = kLanes;
 
 // x *= scale, lane by lane.
-MANYSCALE_VECTORISED void scale_by(int n, const double* scale, const double* x, double* out) {
+MANYSCALE_VECTORISED void scale_by(int n, const double* MANYSCALE_RESTRICT scale, const double* MANYSCALE_RESTRICT x,
+                                   double* MANYSCALE_RESTRICT out) {
   for (int i = 0; i < n; ++i)
     for (int l = 0; l < L; ++l) out[i * L + l] = x[i * L + l] * scale[l];
 }
 
-MANYSCALE_VECTORISED void add_scaled(int n, const double* scale, const double* x, double* out) {
+MANYSCALE_VECTORISED void add_scaled(int n, const double* MANYSCALE_RESTRICT scale, const double* MANYSCALE_RESTRICT x,
+                                     double* MANYSCALE_RESTRICT out) {
   for (int i = 0; i < n; ++i)
     for (int l = 0; l < L; ++l) out[i * L + l] += x[i * L + l] * scale[l];
 }
 
 // out = y + sum of weight[s][lane] * k[s].
-MANYSCALE_VECTORISED void combine_lanes(int stages, int n, const double* y, const double* k, const double* weight, double* out) {
+MANYSCALE_VECTORISED void combine_lanes(int stages, int n, const double* MANYSCALE_RESTRICT y,
+                                        const double* MANYSCALE_RESTRICT k, const double* MANYSCALE_RESTRICT weight,
+                                        double* MANYSCALE_RESTRICT out) {
   for (int i = 0; i < n; ++i) {
     double sum[L];
     for (int l = 0; l < L; ++l) sum[l] = y[i * L + l];
@@ -36,8 +40,9 @@ MANYSCALE_VECTORISED void combine_lanes(int stages, int n, const double* y, cons
 }
 
 // h * |f(a) - f(b)| / |a - b| by lanes, where the last two stages lie at the same time.
-MANYSCALE_VECTORISED void lane_stiffness(int n, const double* ka, const double* kb, const double* a, const double* b,
-                                         double rtol, const double* atol, double* stiffness) {
+MANYSCALE_VECTORISED void lane_stiffness(int n, const double* MANYSCALE_RESTRICT ka, const double* MANYSCALE_RESTRICT kb,
+                                         const double* MANYSCALE_RESTRICT a, const double* MANYSCALE_RESTRICT b, double rtol,
+                                         const double* MANYSCALE_RESTRICT atol, double* MANYSCALE_RESTRICT stiffness) {
   double difference[L] = {}, distance[L] = {};
   for (int i = 0; i < n; ++i)
     for (int l = 0; l < L; ++l) {
@@ -50,8 +55,9 @@ MANYSCALE_VECTORISED void lane_stiffness(int n, const double* ka, const double* 
 }
 
 void copy_lanes(int n, const bool* which, const double* from, double* to) {
-  for (int i = 0; i < n; ++i)
-    for (int l = 0; l < L; ++l) to[i * L + l] = which[l] ? from[i * L + l] : to[i * L + l];
+  for (int l = 0; l < L; ++l)
+    if (which[l])
+      for (int i = 0; i < n; ++i) to[i * L + l] = from[i * L + l];
 }
 
 class ExplicitLanes : public LaneStepper {

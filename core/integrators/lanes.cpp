@@ -6,6 +6,8 @@
 #include <thread>
 
 #include "integrators/lane_stepper.hpp"
+#include "lane_math.hpp"
+#include "linalg/clones.hpp"
 
 namespace manyscale {
 
@@ -13,6 +15,15 @@ namespace {
 
 constexpr int L = kLanes;
 constexpr int kStiffSteps = 8, kWeakSteps = 6;
+
+// Factors for the next steps, from the errors of the last two.
+MANYSCALE_VECTORISED void grow(const double* MANYSCALE_RESTRICT error, const double* MANYSCALE_RESTRICT last,
+                               double* MANYSCALE_RESTRICT growth) {
+  for (int l = 0; l < L; ++l) {
+    const double now = error[l] > 1e-10 ? error[l] : 1e-10, before = last[l] > 1e-4 ? last[l] : 1e-4;
+    growth[l] = 0.9 * lane::exp(-0.17 * lane::log(now) + 0.04 * lane::log(before));
+  }
+}
 
 // A member that is under way, or about to start (h = 0).
 struct Start {
@@ -75,7 +86,6 @@ class Worker {
  private:
   struct Lane {
     int64_t member = -1, steps = 0;
-    double last_error = 1e-4;
     int written = 0, stiff = 0, weak = 0;
     bool rejected = false;
   };
@@ -120,7 +130,8 @@ class Worker {
         continue;
       }
       problem_.load(l, s.member);
-      lane_[l] = Lane{s.member, s.steps, 1e-4, s.written, 0, 0, false};
+      lane_[l] = Lane{s.member, s.steps, s.written, 0, 0, false};
+      last_error_[l] = 1e-4;
       t_[l] = s.t;
       for (int i = 0; i < n_; ++i) y_[i * L + l] = s.y[i], stepper.absolute()[i * L + l] = s.atol[i];
       h_[l] = s.h > 0.0 ? s.h : first_step(l, s);
@@ -211,11 +222,9 @@ class Worker {
       h_[l] = h[l] * (!finite ? (stepper.weak[l] ? 0.25 : 0.1) : error > 1.0 ? std::clamp(0.9 * std::pow(error, -0.2), 0.1, 0.8) : 0.5);
       return false;
     }
-    const double now = std::max(error, 1e-10);
-    double growth = 0.9 * std::pow(now, -0.17) * std::pow(lane.last_error, 0.04);
-    growth = std::clamp(growth, 0.2, lane.rejected ? 1.0 : 7.0);
+    const double growth = std::clamp(growth_[l], 0.2, lane.rejected ? 1.0 : 7.0);
     if (!(cut && h[l] < 0.5 * h_[l])) h_[l] = h[l] * growth;
-    lane.last_error = std::max(now, 1e-4);
+    last_error_[l] = std::max(error, 1e-4);
     lane.rejected = false;
     ++lane.steps;
     return true;
@@ -299,6 +308,7 @@ class Worker {
     }
     stepper.attempt(t_, y_.data(), h, y_new_.data());
     statistics.rhs += is_explicit ? 6 : 8, statistics.factorisations += !is_explicit;
+    grow(stepper.error, last_error_, growth_);
     for (int l = 0; l < L; ++l) taken[l] = lane_[l].member >= 0 && judge(l, stepper, h, cut[l]);
     write_rows(stepper, taken, t_new);
     for (int i = 0; i < n_; ++i)
@@ -339,7 +349,7 @@ class Worker {
   std::atomic<int64_t>& next_;
   int n_;
   Lane lane_[L];
-  double t_[L] = {}, h_[L] = {};
+  double t_[L] = {}, h_[L] = {}, last_error_[L] = {}, growth_[L] = {};
   std::vector<double> y_, y_new_, out_;
   std::vector<Start> aside_, hard_;  // for the stiff lanes, and for one at a time
 };

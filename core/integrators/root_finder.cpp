@@ -13,7 +13,7 @@ void RootFinder::evaluate(Stepper& stepper, double t, std::vector<double>& g) {
   problem_.roots(t, y_.data(), g.data());
 }
 
-bool RootFinder::find(Stepper& stepper, double from, double to, double& t) {
+bool RootFinder::find(Stepper& stepper, double from, double to, double& t, double& before) {
   constexpr int kSamples = 4;
   double low = from;
   for (int s = 1; s <= kSamples; ++s) {
@@ -22,8 +22,10 @@ bool RootFinder::find(Stepper& stepper, double from, double to, double& t) {
     evaluate(stepper, high, high_);
     signs(high_, sign_high_);
     if (sign_high_ != sign_) {
-      t = close_in(stepper, low, high);
+      before = low;
+      t = close_in(stepper, before, high);
       for (int k = 0; k < count_; ++k) fired_[k] = (sign_high_[k] > sign_[k]) - (sign_high_[k] < sign_[k]);
+      sign_before_ = sign_;
       sign_ = sign_high_;
       low_ = high_;
       return true;
@@ -48,7 +50,7 @@ double RootFinder::guess(double a, double b, const std::vector<double>& weight) 
 
 // Shrinks (a, b], at whose ends the signs differ, to neighbouring numbers or nearly so: Illinois iteration (Dowell &
 // Jarratt, BIT 11:168, 1971), with the middle whenever three steps have not halved the bracket twice.
-double RootFinder::close_in(Stepper& stepper, double a, double b) {
+double RootFinder::close_in(Stepper& stepper, double& a, double b) {
   std::vector<double> weight{1.0, 1.0};
   int side = 0, slow = 0;
   double checked = b - a;

@@ -28,6 +28,7 @@ void Solver::start(double t, const double* y, bool keep_step) {
   t_ = t;
   y_.assign(y, y + problem_.size());
   started_ = false;
+  barrier_ = std::numeric_limits<double>::infinity();
   if (options_.keep_history && !keep_step) start_history(t);
 }
 
@@ -118,7 +119,7 @@ void Solver::add_history(double from, double to) {
 
 // One step of the method. False when it failed.
 bool Solver::take_step(double end, Advance& result) {
-  if (now_->step(end, options_.max_step) == StepOutcome::accepted) {
+  if (now_->step(std::min(end, barrier_), options_.max_step) == StepOutcome::accepted) {
     skipped_ = 0;
     return true;
   }
@@ -147,14 +148,54 @@ bool Solver::skip_switch(double end) {
   return false;
 }
 
+// Whether the equations jump between two neighbouring times, by more than the tolerance over the last step.
+bool Solver::jumps(double before, double after) {
+  if (before <= now_->t_before) return false;
+  const int n = problem_.size();
+  probe_.resize(n);
+  now_->interpolate(before, probe_.data());
+  problem_.rhs(before, probe_.data(), f_.data());
+  std::vector<double> f_after(n);
+  problem_.rhs(after, probe_.data(), f_after.data());
+  statistics_.rhs += 2;
+  const double h = now_->t - now_->t_before;
+  for (int i = 0; i < n; ++i) f_after[i] = h * (f_after[i] - f_[i]);
+  return weighted_norm(n, f_after.data(), probe_.data(), probe_.data(), options_.tolerances) > 0.1;
+}
+
+// The step that ran into a jump mixes the equations of both sides. It is repeated by a one-step method, all of whose
+// evaluations lie before the jump.
+void Solver::repeat_until(double before, double after) {
+  roots_.undo();
+  barrier_ = before, beyond_ = after;
+  const std::vector<double> y(now_->y_before);
+  t_ = now_->t_before;
+  y_ = y;
+  problem_.rhs(t_, y_.data(), f_.data());
+  ++statistics_.rhs;
+  use(method_ == Method::explicit_rk ? Method::explicit_rk : Method::rosenbrock, before - t_);
+}
+
 // From t_ to the end of the step (or `end`, if that is earlier), or to the first root on the way: true.
 bool Solver::move_on(double end, Advance& result) {
   const double from = t_, to = std::min(now_->t, end);
-  double t_root = to;
-  const bool root = roots_.count() && roots_.find(*now_, from, to, t_root);
+  double t_root = to, before = from;
+  const bool barrier = now_->t >= barrier_;
+  bool root = !barrier && roots_.count() && roots_.find(*now_, from, to, t_root, before);
+  if (root && jumps(before, t_root)) {
+    repeat_until(before, t_root);
+    return false;
+  }
+  if (barrier) t_root = beyond_, root = true;
   t_ = t_root;
-  if (t_ == now_->t) y_ = now_->y;
+  if (t_ == now_->t || barrier) y_ = now_->y;
   else now_->interpolate(t_, y_.data());
+  if (barrier) {
+    barrier_ = std::numeric_limits<double>::infinity();
+    started_ = false;  // the equations are other ones from here
+    if (method_ == Method::rosenbrock) method_ = stiff_;
+    roots_.changed(t_, y_.data());
+  }
   if (options_.keep_history) add_history(from, t_);
   if (root) result.status = Status::root;
   else if (options_.tracking > 0.0) track();
@@ -181,7 +222,8 @@ Advance Solver::advance(double end, const double* times, int count, double* out)
         result.status = Status::interrupted;
       if (result.status != Status::reached || !take_step(end, result)) break;
     }
-    if (move_on(end, result)) {
+    const bool root = move_on(end, result);
+    if (root) {
       // An output time that coincides with the root is left to the caller, who knows the state after the event.
       write(t_, false);
       break;

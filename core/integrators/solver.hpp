@@ -66,6 +66,8 @@ class Solver {
   void add_history(double from, double to);
   bool take_step(double end, Advance& result);
   bool skip_switch(double end);
+  bool jumps(double before, double after);
+  void repeat_until(double before, double after);
   bool move_on(double end, Advance& result);
   Problem& problem_;
   Options options_;
@@ -76,7 +78,9 @@ class Solver {
   bool started_ = false, has_mass_;
   int counted_ = 0, patience_ = 25, skipped_ = 0;
   double t_ = 0.0, kept_step_ = 0.0;
-  std::vector<double> y_, f_;
+  // Just before and after a jump of the equations, towards which the step that met it is repeated (infinite: none).
+  double barrier_ = std::numeric_limits<double>::infinity(), beyond_ = 0.0;
+  std::vector<double> y_, f_, probe_;
   RootFinder roots_;
   History history_;
   std::atomic<bool> interrupt_{false};

@@ -3,7 +3,7 @@
 #include <cstdlib>  // defines __GLIBC__
 
 #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__gnu_linux__) && \
-    defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__)
+    defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define MANYSCALE_VECTORISED __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define MANYSCALE_VECTORISED

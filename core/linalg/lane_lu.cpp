@@ -13,7 +13,8 @@ namespace {
 constexpr int L = kLanes;
 
 // x -= a * b, lane by lane.
-MANYSCALE_ALWAYS_INLINE void subtract_product(double* MANYSCALE_RESTRICT x, const double* a, const double* b) {
+MANYSCALE_ALWAYS_INLINE void subtract_product(double* MANYSCALE_RESTRICT x, const double* MANYSCALE_RESTRICT a,
+                                              const double* MANYSCALE_RESTRICT b) {
   for (int l = 0; l < L; ++l) x[l] -= a[l] * b[l];
 }
 
@@ -22,7 +23,7 @@ struct Elimination {
   const int *pivot, *lower_start, *lower, *upper_start, *upper, *target;
 };
 
-MANYSCALE_VECTORISED void eliminate(const Elimination& e, double* values, double* weakest) {
+MANYSCALE_VECTORISED void eliminate(const Elimination& e, double* MANYSCALE_RESTRICT values, double* MANYSCALE_RESTRICT weakest) {
   const int* target = e.target;
   double weak[L];
   for (int l = 0; l < L; ++l) weak[l] = 1.0;
@@ -53,31 +54,41 @@ MANYSCALE_VECTORISED void eliminate(const Elimination& e, double* values, double
 
 struct Substitution {
   int n;
-  const int *order, *pivot, *lower_start, *lower, *lower_row, *upper_start, *upper, *upper_column;
+  const int *order, *pivot, *left_start, *left, *left_column, *upper_start, *upper, *upper_column;
 };
 
-MANYSCALE_VECTORISED void substitute(const Substitution& s, const double* values, double* x, double* b) {
-  for (int k = 0; k < s.n; ++k)
-    for (int l = 0; l < L; ++l) x[static_cast<size_t>(k) * L + l] = b[static_cast<size_t>(s.order[k]) * L + l];
-  for (int k = 0; k < s.n; ++k)
-    for (int q = s.lower_start[k]; q < s.lower_start[k + 1]; ++q)
-      subtract_product(x + static_cast<size_t>(s.lower_row[q]) * L, values + static_cast<size_t>(s.lower[q]) * L,
-                       x + static_cast<size_t>(k) * L);
-  for (int k = s.n - 1; k >= 0; --k) {
-    double sum[L];
-    for (int l = 0; l < L; ++l) sum[l] = x[static_cast<size_t>(k) * L + l];
-    for (int u = s.upper_start[k]; u < s.upper_start[k + 1]; ++u)
-      subtract_product(sum, values + static_cast<size_t>(s.upper[u]) * L, x + static_cast<size_t>(s.upper_column[u]) * L);
-    const double* inverse = values + static_cast<size_t>(s.pivot[k]) * L;
-    for (int l = 0; l < L; ++l) {
-      x[static_cast<size_t>(k) * L + l] = sum[l] * inverse[l];
-      b[static_cast<size_t>(s.order[k]) * L + l] = x[static_cast<size_t>(k) * L + l];
-    }
+// sum -= values[entry] * x[column] over the entries of one row.
+MANYSCALE_ALWAYS_INLINE void subtract_row(int begin, int end, const int* entry, const int* column,
+                                          const double* MANYSCALE_RESTRICT values, const double* x, double* sum) {
+  for (int q = begin; q < end; ++q) {
+    const double* a = values + static_cast<size_t>(entry[q]) * L;
+    const double* b = x + static_cast<size_t>(column[q]) * L;
+    for (int l = 0; l < L; ++l) sum[l] -= a[l] * b[l];
   }
 }
 
-MANYSCALE_VECTORISED void assemble(const std::vector<int>& place, const std::vector<int>& pivot, const double* a,
-                                   const double* jacobian, double* values) {
+MANYSCALE_VECTORISED void substitute(const Substitution& s, const double* MANYSCALE_RESTRICT values,
+                                     double* MANYSCALE_RESTRICT x, double* MANYSCALE_RESTRICT b) {
+  for (int k = 0; k < s.n; ++k) {
+    const double* from = b + static_cast<size_t>(s.order[k]) * L;
+    double sum[L];
+    for (int l = 0; l < L; ++l) sum[l] = from[l];
+    subtract_row(s.left_start[k], s.left_start[k + 1], s.left, s.left_column, values, x, sum);
+    for (int l = 0; l < L; ++l) x[static_cast<size_t>(k) * L + l] = sum[l];
+  }
+  for (int k = s.n - 1; k >= 0; --k) {
+    double sum[L], *own = x + static_cast<size_t>(k) * L, *to = b + static_cast<size_t>(s.order[k]) * L;
+    for (int l = 0; l < L; ++l) sum[l] = own[l];
+    subtract_row(s.upper_start[k], s.upper_start[k + 1], s.upper, s.upper_column, values, x, sum);
+    const double* inverse = values + static_cast<size_t>(s.pivot[k]) * L;
+    for (int l = 0; l < L; ++l) sum[l] *= inverse[l];
+    for (int l = 0; l < L; ++l) own[l] = sum[l];
+    for (int l = 0; l < L; ++l) to[l] = sum[l];
+  }
+}
+
+MANYSCALE_VECTORISED void assemble(const std::vector<int>& place, const std::vector<int>& pivot, const double* MANYSCALE_RESTRICT a,
+                                   const double* MANYSCALE_RESTRICT jacobian, double* MANYSCALE_RESTRICT values) {
   for (size_t e = 0; e < place.size(); ++e)
     for (int l = 0; l < L; ++l) values[static_cast<size_t>(place[e]) * L + l] = -jacobian[e * L + l];
   for (int entry : pivot)
@@ -109,17 +120,21 @@ void LaneLu::analyse(const SparsePattern& pattern) {
     for (int e = pattern.column_start[j]; e < pattern.column_start[j + 1]; ++e)
       place_.push_back(entry[step[pattern.row[e]]][step[j]]);
   lower_start_.assign(1, 0), upper_start_.assign(1, 0);
-  lower_.clear(), lower_row_.clear(), upper_.clear(), upper_column_.clear();
+  lower_.clear(), upper_.clear(), upper_column_.clear();
+  left_start_.assign(1, 0), left_.clear(), left_column_.clear();
   for (int k = 0; k < n_; ++k) {
     pivot_.push_back(entry[k][k]);
     for (int j = k + 1; j < n_; ++j)
       if (entry[k][j] >= 0) upper_.push_back(entry[k][j]), upper_column_.push_back(j);
     for (int i = k + 1; i < n_; ++i) {
       if (entry[i][k] < 0) continue;
-      lower_.push_back(entry[i][k]), lower_row_.push_back(i);
+      lower_.push_back(entry[i][k]);
       for (int j = k + 1; j < n_; ++j)
         if (entry[k][j] >= 0) target_.push_back(entry[i][j]);
     }
+    for (int j = 0; j < k; ++j)
+      if (entry[k][j] >= 0) left_.push_back(entry[k][j]), left_column_.push_back(j);
+    left_start_.push_back(static_cast<int>(left_.size()));
     lower_start_.push_back(static_cast<int>(lower_.size()));
     upper_start_.push_back(static_cast<int>(upper_.size()));
   }
@@ -135,7 +150,7 @@ void LaneLu::factor(const double* a, const double* jacobian, double* weakest) {
 }
 
 void LaneLu::solve(double* b) {
-  substitute({n_, order_.data(), pivot_.data(), lower_start_.data(), lower_.data(), lower_row_.data(),
+  substitute({n_, order_.data(), pivot_.data(), left_start_.data(), left_.data(), left_column_.data(),
               upper_start_.data(), upper_.data(), upper_column_.data()},
              values_.data(), work_.data(), b);
 }

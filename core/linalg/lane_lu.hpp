@@ -21,7 +21,8 @@ class LaneLu {
   std::vector<int> order_;                     // unknown eliminated at step k
   std::vector<int> place_;                     // entry of each nonzero of the pattern
   std::vector<int> pivot_;                     // entry of each pivot
-  std::vector<int> lower_start_, lower_, lower_row_;   // by steps: entries below the pivot, and their steps
+  std::vector<int> lower_start_, lower_;         // by steps: entries below the pivot
+  std::vector<int> left_start_, left_, left_column_;     // entries left of the pivot, and their steps
   std::vector<int> upper_start_, upper_, upper_column_;  // entries right of the pivot, and their steps
   std::vector<int> target_;                    // entry changed by each pair of these, in order of elimination
   std::vector<double> values_, work_;

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "integrators/consistent.hpp"
 #include "integrators/solver.hpp"
 #include "tests/check.hpp"
 #include "tests/models.hpp"
@@ -372,6 +373,36 @@ CLAIM("starting again after a jump keeps a sensible step") {
     }
     EXPECT_LESS(static_cast<double>(solver.statistics().steps), 1200.0);
   }
+}
+
+CLAIM("algebraic variables get consistent initial values, or the equation that has none is named") {
+  // 0 = z^3 + z - x - 10 (one real solution), 0 = w - x z.
+  auto rhs = [](double, const double* y, double* f) {
+    f[0] = -y[0], f[1] = y[1] * y[1] * y[1] + y[1] - y[0] - 10, f[2] = y[2] - y[0] * y[1];
+  };
+  auto jacobian = [](double, const double* y, double* j) {
+    j[0] = -1, j[1] = -1, j[2] = -y[1], j[4] = 3 * y[1] * y[1] + 1, j[5] = -y[0], j[8] = 1;
+  };
+  Plain p(3, rhs, jacobian);
+  p.diagonal_mass({1, 0, 0});
+  Tolerances tolerances;
+  tolerances.absolute.assign(3, 1e-9);
+  for (double guess : {0.0, 2.0, -50.0, 1e4}) {
+    double y[3] = {0.0, guess, 7.0};
+    const Consistency c = make_consistent(p, 0.0, y, tolerances);
+    EXPECT(c.found && y[0] == 0.0);
+    EXPECT_LESS(std::fabs(y[1] - 2.0), 1e-9);
+    EXPECT_LESS(std::fabs(y[2]), 1e-9);
+  }
+  Plain none(2, [](double, const double* y, double* f) { f[0] = 0, f[1] = y[1] * y[1] + 1; },
+             [](double, const double* y, double* j) { j[3] = 2 * y[1]; });
+  none.diagonal_mass({1, 0});
+  double y[2] = {0.0, 3.0};
+  const Consistency c = make_consistent(none, 0.0, y, tolerances);
+  EXPECT(!c.found && c.equation == 1 && y[1] == 3.0);
+  EXPECT_LESS(0.9, c.residual);
+  Plain ordinary = models::van_der_pol(1);
+  EXPECT(make_consistent(ordinary, 0.0, y, tolerances).found);
 }
 
 }  // namespace manyscale
