@@ -43,5 +43,6 @@ def test_commands_exist():
     from manyscale.cli import app
 
     known = set(get_command(app).commands)
-    for name in re.findall(r"^manyscale ([a-z]+)", README, re.M):
+    shell = "".join(body for kind, body in BLOCKS if kind == "sh")
+    for name in re.findall(r"^manyscale ([a-z]+)", shell, re.M):
         assert name in known, f"README names `manyscale {name}`"

@@ -38,7 +38,9 @@ class Comparison:
 
 def biomodels(corpora: Path) -> list[tuple[Path, Path]]:
     """(model, reference) pairs."""
-    pairs = ((corpora / "biomodels" / f"{p.stem}.xml", p) for p in sorted((corpora / "biomodels_reference").glob("*.csv")))
+    pairs = (
+        (corpora / "biomodels" / f"{p.stem}.xml", p) for p in sorted((corpora / "biomodels_reference").glob("*.csv"))
+    )
     return [pair for pair in pairs if pair[0].exists()]
 
 

@@ -163,7 +163,9 @@ def pseudo_transient(kernel: Kernel, y: np.ndarray, p: np.ndarray) -> np.ndarray
     mass = np.eye(kernel.size) if mass is None else mass
     positive = np.asarray(kernel.system.state_is_species, dtype=bool) & (y >= 0)
     f, jacobian = kernel.rhs(0.0, y, p), kernel.jacobian(0.0, y, p)
-    step = 0.1 / max(float(np.abs(jacobian).sum(axis=1).max()), float(np.abs(f).max()) / max(np.abs(y).max(), 1e300), 1e-300)
+    step = 0.1 / max(
+        float(np.abs(jacobian).sum(axis=1).max()), float(np.abs(f).max()) / max(np.abs(y).max(), 1e300), 1e-300
+    )
     for _ in range(1000 if kernel.size < 50 else 150):
         try:
             change = np.linalg.solve(mass / step - jacobian, f)
@@ -213,7 +215,9 @@ def newton(kernel: Kernel, y: np.ndarray, start: np.ndarray, p: np.ndarray, quot
         factor = min(1.0, 0.9 * float((y[falling] / -change[falling]).min(initial=np.inf)))
         y = y + factor * change
         residual = relative_residual(kernel, y, p)
-        if residual < best_residual or (residual <= GOOD and factor == 1.0 and np.abs(laws @ y - totals).max(initial=0) == 0):
+        if residual < best_residual or (
+            residual <= GOOD and factor == 1.0 and np.abs(laws @ y - totals).max(initial=0) == 0
+        ):
             best, best_residual = y, residual
         if (np.abs(change) <= 1e-14 * scale).all():
             break

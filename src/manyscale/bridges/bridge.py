@@ -12,6 +12,7 @@ from manyscale.model.model import Model
 
 BOOKKEEPING = ("conserve", "prune")  # bridges that change the description and nothing else
 
+
 @dataclass(frozen=True)
 class Bridge:
     """One reduction step.

@@ -142,7 +142,9 @@ def certificate(chain: Chain) -> Certificate:
     assumptions = [a for part in parts for a in part.assumptions]
     if sum(part.tier != "exact" for part in parts) > 1:
         assumptions.append(
-            Assumption("the region of each step, mapped by the step before it, lies in the region of the next", "assumed")
+            Assumption(
+                "the region of each step, mapped by the step before it, lies in the region of the next", "assumed"
+            )
         )
     gaps = [part.spectrum for part in parts if part.spectrum is not None]
     defects = [part.defect for part in parts if part.defect is not None]

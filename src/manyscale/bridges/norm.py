@@ -105,9 +105,7 @@ def _rows(run, ids: Sequence[str]) -> np.ndarray:
     return np.array([run[id] for id in ids], dtype=float).reshape(len(ids), len(run.times))
 
 
-def errors_between(
-    chain: Chain, ids: Sequence[str], times: np.ndarray, fine: np.ndarray, coarse: np.ndarray
-) -> Errors:
+def errors_between(chain: Chain, ids: Sequence[str], times: np.ndarray, fine: np.ndarray, coarse: np.ndarray) -> Errors:
     """`Errors` of values (len(ids), nt) of both models at the same times."""
     if not len(ids):
         return Errors()

@@ -61,7 +61,9 @@ def _time_scales(scales: Scales) -> Refusal:
     gaps = [row.gap for row in scales.rows if row.gap is not None]
     least = min(gaps, default=None)
     if least is None or least < LEAST_GAP or len(gaps) < len(scales.rows):
-        return Refusal("quasi_steady", "no gap between time scales that lasts over the horizon", least or 1.0, LEAST_GAP)
+        return Refusal(
+            "quasi_steady", "no gap between time scales that lasts over the horizon", least or 1.0, LEAST_GAP
+        )
     species = scales.splits[0].species if scales.splits else scales.rows[0].fast_species
     return Refusal(
         "quasi_steady",

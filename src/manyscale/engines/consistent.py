@@ -94,7 +94,9 @@ def _relaxed(kernel: Kernel, t: float, y: np.ndarray, p: np.ndarray) -> np.ndarr
         y = np.where(positive, np.maximum(trial, 0.0), trial)
         step = min(step * 3.0, 1e250)
         quiet = quiet + 1 if change <= 1e-15 * size else 0
-        if quiet >= 3 and np.abs(flow(y)).max() <= 1e-12 * np.abs(matrix).max() * (1 + np.abs(kernel.rates(t, y, p)).max()):
+        if quiet >= 3 and np.abs(flow(y)).max() <= 1e-12 * np.abs(matrix).max() * (
+            1 + np.abs(kernel.rates(t, y, p)).max()
+        ):
             return y
     if np.abs(flow(y)).max() <= 1e-8 * speed.max():
         return y
@@ -105,7 +107,9 @@ def _amount_factors(kernel: Kernel, t: float, y: np.ndarray, p: np.ndarray) -> n
     """Factors that turn amounts into the states, compartment by compartment (conversion factors cancel in a balance)."""
     model, system = kernel.model, kernel.system
     factors = np.ones(kernel.size)
-    for i, (id, is_amount, is_species) in enumerate(zip(system.states, system.state_is_amount, system.state_is_species)):
+    for i, (id, is_amount, is_species) in enumerate(
+        zip(system.states, system.state_is_amount, system.state_is_species)
+    ):
         if not is_species:
             continue
         species = model[id]

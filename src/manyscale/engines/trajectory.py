@@ -131,7 +131,11 @@ class Trajectory:
         import matplotlib.pyplot as plt
 
         system = self.kernel.system
-        ids = list(ids) if ids is not None else [s for s, is_species in zip(system.states, system.state_is_species) if is_species]
+        ids = (
+            list(ids)
+            if ids is not None
+            else [s for s, is_species in zip(system.states, system.state_is_species) if is_species]
+        )
         ax = ax or plt.subplots(figsize=(7, 4))[1]
         for id in ids:
             lines = self[id].T if self.states.ndim == 3 else self[id]

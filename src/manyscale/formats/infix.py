@@ -13,7 +13,8 @@ MAX_DEPTH = 150  # parentheses, signs and powers inside each other
 MAX_LENGTH = 200_000  # characters
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_]\w*)"
-    r"|(?P<sign>&&|\|\||==|!=|~=|<>|<=|>=|[-+*/^<>!(),?:]))"
+    r"|(?P<sign>&&|\|\||==|!=|~=|<>|<=|>=|[-+*/^<>!(),?:]))",
+    re.ASCII,
 )
 _SAME = {  # name in the file -> elementary function
     "sin": "sin", "cos": "cos", "tan": "tan", "asin": "arcsin", "acos": "arccos", "atan": "arctan",

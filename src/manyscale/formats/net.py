@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 
 from manyscale.errors import InputError, UnsupportedError
 from manyscale.formats.infix import CONSTANTS, parse_infix
+from manyscale.formats.sbml.mathml import parse_float
 from manyscale.formats.text import Source
 from manyscale.model.expr import Add, Expr, Mul, Number, Power, Symbol, add, mul, power, substitute, symbols
 from manyscale.model.model import Model
 from manyscale.model.parts import Compartment, InitialAssignment, Parameter, Participant, Reaction, Rule, Species
 
 MAX_SPECIES = 200_000
-_NAME = re.compile(r"[A-Za-z_]\w*\Z")
+_NAME = re.compile(r"[A-Za-z_]\w*\Z", re.ASCII)
 _LAWS = {"Sat": (2, 3), "MM": (2, 2), "Hill": (3, 3)}
 _REFUSED_LAWS = ("FunctionProduct", "Arrhenius", "eBNGL")
 BLOCKS = ("parameters", "functions", "species", "reactions", "groups")
@@ -70,7 +71,7 @@ def read_net(source: Source) -> Model:
     reactions = _reactions(net)
     _check_names(net)
     name = source.path.name.removesuffix(".gz").removesuffix(".net") if source.path else ""
-    id = re.sub(r"\W", "_", name)
+    id = re.sub(r"\W", "_", name, flags=re.ASCII)
     id = _free(net, id if _NAME.match(id) else f"model_{id}" if id else "model")
     return Model(
         id=id,
@@ -122,10 +123,14 @@ def _fields(net: _Net, block: str):
     """Lines of a block without their number, as (line, rest)."""
     for line, text in net.lines.get(block, ()):
         number, _, rest = text.strip().partition(" ")
-        if number.isdigit():
+        if _is_count(number):
             yield line, rest.strip()
         else:
             yield line, text.strip()
+
+
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdigit()
 
 
 def _collect_names(net: _Net) -> None:
@@ -161,7 +166,7 @@ def _value(net: _Net, id: str, line: int, text: str) -> float | None:
     """A plain number, or None after noting the formula as an initial assignment."""
     try:
         if text[0] in _NUMBER_START and "_" not in text:
-            return float(text)
+            return parse_float(text)
     except ValueError:
         pass
     body = net.formula(line, text)
@@ -185,14 +190,14 @@ def _functions(net: _Net) -> None:
     for line, text in _fields(net, "functions"):
         name, bracket, rest = text.partition("(")
         inside, closing, body = rest.partition(")")
-        if not bracket or not closing:
+        name = name.strip()
+        if not bracket or not closing or not _NAME.match(name):
             net.fail(line, "a function must read 'name() formula'")
         if inside.strip():
             raise UnsupportedError(
                 "local function",
                 f"{net.source}, line {line}: function '{name}' has arguments; generate the network anew",
             )
-        name = name.strip()
         formula = net.formula(line, body.strip().removeprefix("="))
         unclear = sorted(symbols(formula) & set(net.renamed.values()))
         if unclear:
@@ -205,7 +210,7 @@ def _species(net: _Net, compartment: str) -> list[Species]:
     prefix, found = _prefix(net, "S"), []
     for line, text in net.lines["species"]:
         parts = text.split(None, 2)
-        if len(parts) < 3 or not parts[0].isdigit():
+        if len(parts) < 3 or not _is_count(parts[0]):
             net.fail(line, "a species must read 'number pattern value'")
         number, pattern, value = parts
         if number in net.species:
@@ -291,7 +296,7 @@ def _reactions(net: _Net) -> list[Reaction]:
                 continue
             net.fail(line, "a reaction must read 'number reactants products rate'")
         number, left, right, law = parts
-        if number in seen or not number.isdigit():
+        if number in seen or not _is_count(number):
             net.fail(line, f"the reaction number {number[:20]!r} appears twice or is no number; number them from 1")
         seen.add(number)
         reactants, factors = sides.get(line, left)

@@ -45,11 +45,21 @@ def load(source: str | PathLike) -> Source:
     if not isinstance(source, str | PathLike):
         raise InputError(f"a model is read from a path or from text, not from {type(source).__name__}")
     if is_text(source):
-        return Source(_checked(str(source).encode("utf-8", "surrogatepass"), "model text"), "model text")
+        return Source(_checked(_text_bytes(str(source)), "model text"), "model text")
     if not str(source).strip():
         raise InputError("the model text is empty; give a path to a model file or the text of a model")
     path = Path(source)
-    return Source(_checked(_file_bytes(path), str(path)), str(path), path)
+    data = _as_utf8(_file_bytes(path), str(path))
+    return Source(_checked(data, str(path)), str(path), path)
+
+
+def _text_bytes(text: str) -> bytes:
+    """UTF-8 bytes of text; an encoding that it declares was for the file it came from."""
+    try:
+        return text.removeprefix("\ufeff").encode("utf-8")
+    except UnicodeError as error:
+        line = text.count("\n", 0, getattr(error, "start", 0)) + 1
+        raise InputError(f"model text, line {line}: half of a character (a lone surrogate); remove it") from None
 
 
 def _file_bytes(path: Path) -> bytes:
@@ -89,7 +99,6 @@ def _gunzip(data: bytes, path: Path) -> bytes:
 def _checked(data: bytes, name: str) -> bytes:
     if len(data) > MAX_BYTES:
         raise InputError(f"{name} is larger than {MAX_BYTES // 2**20} MB; split the model")
-    data = _as_utf8(data, name)
     if not data.strip():
         raise InputError(f"{name} is empty; give SBML, Antimony or BioNetGen .net text")
     if b"\0" in data:
@@ -114,8 +123,6 @@ def _as_utf8(data: bytes, name: str) -> bytes:
                 data.decode("utf-8")
             return data
         return data.decode(encoding).encode("utf-8")
-    except LookupError:
-        raise InputError(f"{name} declares the unknown encoding {encoding!r}; save it as UTF-8") from None
     except UnicodeError as error:
         if b"\0" in data:
             raise InputError(f"{name} is a binary file; give SBML, Antimony or BioNetGen .net text") from None
@@ -123,6 +130,8 @@ def _as_utf8(data: bytes, name: str) -> bytes:
         line = data.count(b"\n", 0, position) + 1
         wanted = encoding or "UTF-8"
         raise InputError(f"{name}, line {line}: text is not valid {wanted}; save the file as UTF-8") from None
+    except (LookupError, ValueError):
+        raise InputError(f"{name} declares the unknown encoding {encoding!r}; save it as UTF-8") from None
 
 
 def _declared(data: bytes) -> str | None:

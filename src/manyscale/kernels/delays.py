@@ -32,4 +32,3 @@ def _expand(formula: Expr, formulas: dict[str, Expr], moving: set[str], depth: i
     if not names or not depth:
         return formula
     return _expand(substitute(formula, {name: formulas[name] for name in names}), formulas, moving - names, depth - 1)
-

@@ -117,9 +117,7 @@ def verdict(study: Mapping[str, Any]) -> dict[str, Any]:
         headline = f"A smaller model was found ({reduced} instead of {full}), but it failed the check in places."
     elif reduced < full:
         tone = "partial"
-        headline = (
-            f"{count(full - reduced, 'equation')} of {full} {_are(full - reduced)} redundant; the rest is needed."
-        )
+        headline = f"{count(full - reduced, 'equation')} of {full} {_are(full - reduced)} redundant; nothing more could be left out."
     else:
         tone = "no"
         headline = "This model does not get smaller for this question."
@@ -172,8 +170,9 @@ def found(study: Mapping[str, Any], real: list) -> str:
     gap = typical_gap(study)
     if fast and gap:
         parts.append(f"The fast part settles about {times(gap)} times faster than the rest moves.")
-    if not real and study["refusals"]:
-        parts.append(f"No species could be treated as fast: {study['refusals'][0]['reason'].rstrip('.')}.")
+    refused = [one for one in study["refusals"] if one["name"] not in ("conserve", "prune")]
+    if not real and refused:
+        parts.append(f"No species could be treated as fast: {refused[0]['reason'].rstrip('.')}.")
     if not parts:
         parts.append("Every variable moves on a time scale that the observables can see.")
     return " ".join(parts)

@@ -21,6 +21,7 @@ from manyscale.scales.groups import find_groups
 from manyscale.scales.number import NumberScale, copy_numbers
 from manyscale.scales.quotient import Quotient, make_quotient
 from manyscale.scales.resolve import describe, resolve
+from manyscale.scales.threads import one_thread
 from manyscale.scales.time import Split, TimeRow, rows, sample_times, splits
 
 MOST_EVENTS = 8  # after which the spectrum is taken again
@@ -77,7 +78,9 @@ class Scales:
 
     def __str__(self) -> str:
         lines = [describe(self.question, self.model), ""]
-        lines.append(f"{self.dimension['full']} differential equations, {self.dimension['conserved']} without conserved totals.")
+        lines.append(
+            f"{self.dimension['full']} differential equations, {self.dimension['conserved']} without conserved totals."
+        )
         lines += [f"  {law}" for law in self.conservation]
         lines.append(str(self.number))
         lines.append(f"{'t':>10} {'gap':>9} {'fast':>4}  time scales, slowest first")
@@ -103,7 +106,11 @@ def measure(model: Model | str | Path, question: Question | None = None) -> Scal
     SimulationError if the model cannot be run over the horizon.
     """
     model = as_model(model)
-    question = resolve(model, question)
+    with one_thread():
+        return _measured(model, resolve(model, question))
+
+
+def _measured(model: Model, question: Question) -> Scales:
     horizon = float(question.horizon)  # type: ignore[arg-type]
     kernel = compile_model(model)
     y, p = kernel.initial()

@@ -48,7 +48,9 @@ def copy_numbers(model: Model, run: Trajectory) -> NumberScale:
         if per_unit is None:
             return NumberScale(False, reason=f"the amount of {species.id} is not in moles or molecules")
         if not species.only_substance and units.of(species.compartment).unit is None:
-            return NumberScale(False, reason=f"the model does not declare the unit of the size of {species.compartment}")
+            return NumberScale(
+                False, reason=f"the model does not declare the unit of the size of {species.compartment}"
+            )
         if species.id not in run.ids:
             continue
         amount = run.amount(species.id)

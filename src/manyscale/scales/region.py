@@ -130,9 +130,7 @@ def _behind(formula: Expr, definitions: Mapping[str, Expr]) -> set[str]:
     return found
 
 
-def _asked(
-    model: Model, kernel: Kernel, values: Mapping[str, float], id: str, pair: tuple
-) -> tuple[float, float]:
+def _asked(model: Model, kernel: Kernel, values: Mapping[str, float], id: str, pair: tuple) -> tuple[float, float]:
     """Absolute bounds from what the user wrote for one id."""
     if id not in values:
         raise InputError(f"region: the model has no {id!r}{near(id, values)}")

@@ -17,6 +17,7 @@ from manyscale.model.question import Question
 from manyscale.scales.modes import eigenvalues, zero_level
 from manyscale.scales.quotient import Quotient, make_quotient
 from manyscale.scales.region import box
+from manyscale.scales.threads import one_thread
 from manyscale.units import convert, parse_quantity, unit_label
 
 RELAXATIONS = 5.0  # of the slowest mode, in a derived horizon
@@ -42,7 +43,8 @@ def resolve(model: Model, question: Question | None = None) -> Question:
     _check(question)
     horizon = _given_horizon(model, question)
     if horizon is None:
-        horizon = _reachable(kernel, _derived_horizon(model, kernel, remarks), remarks)
+        with one_thread():
+            horizon = _reachable(kernel, _derived_horizon(model, kernel, remarks), remarks)
     limits = box(model, kernel, question)
     return dataclasses.replace(
         question, observables=observables, horizon=horizon, box=limits, resolved=True, remarks=tuple(remarks)
@@ -105,7 +107,9 @@ def _given_horizon(model: Model, question: Question) -> float | None:
         else:
             unit = Declarations(model).time()
             if unit is None:
-                raise UnitsError(f"the model does not declare its unit of time; give the horizon as a plain number, not {given!r}")
+                raise UnitsError(
+                    f"the model does not declare its unit of time; give the horizon as a plain number, not {given!r}"
+                )
             given = convert(quantity.value, quantity.parts, unit)
     value = float(given)
     if not 0.0 < value < float("inf"):
@@ -135,20 +139,26 @@ def _derived_horizon(model: Model, kernel: Kernel, remarks: list[str]) -> float:
         if relaxed >= RELAXATIONS:
             found = float(np.interp(RELAXATIONS, done, run.times))
             if found >= 0.03 * end:
-                remarks.append(f"Horizon derived: the slowest mode relaxes {RELAXATIONS:g}-fold by t = {_round(found):g}.")
+                remarks.append(
+                    f"Horizon derived: the slowest mode relaxes {RELAXATIONS:g}-fold by t = {_round(found):g}."
+                )
                 return _round(found)
             end = 3.0 * found
         elif reached < 0.999 * end:
             return _short(reached, remarks)
         elif end >= limit:
-            remarks.append(f"Horizon capped at t = {_round(limit):g}, {LONGEST:g} times the median time scale; give one.")
+            remarks.append(
+                f"Horizon capped at t = {_round(limit):g}, {LONGEST:g} times the median time scale; give one."
+            )
             return _round(limit)
         elif relaxed == 0.0:
             break
         else:
             end = min(limit, end * min(8.0, max(1.5, 1.2 * RELAXATIONS / relaxed)))
     if relaxed > 0.0:
-        remarks.append(f"Horizon: t = {_round(end):g}; the slowest mode relaxes {relaxed:.2g}-fold by then. Give one to be sure.")
+        remarks.append(
+            f"Horizon: t = {_round(end):g}; the slowest mode relaxes {relaxed:.2g}-fold by then. Give one to be sure."
+        )
         return _round(end)
     found = 20.0 * np.pi / turning if turning else start_guess
     why = "ten periods of the slowest oscillation" if turning else "the time in which something changes ten-fold"

@@ -171,7 +171,11 @@ def rows(quotient: Quotient, run: Trajectory, horizon: float, entry: float) -> t
             }
         levels = _levels(quotient, run, point) if len(point.scaled) <= 60 else ()
         gap = found.gaps.get(m)
-        result.append(TimeRow(point.t, tuple(found.time_scales().tolist()), found.values, found.gaps, m, gap, levels=levels, **extra))
+        result.append(
+            TimeRow(
+                point.t, tuple(found.time_scales().tolist()), found.values, found.gaps, m, gap, levels=levels, **extra
+            )
+        )
     return tuple(result), looked
 
 
@@ -245,7 +249,11 @@ def splits(rows_: tuple[TimeRow, ...], looked: list[Point], states, horizon: flo
         species, kappa = _species_of(m, [looked[k] for k in holds], states)
         result.append(Split(m, species, float(worst), float(slow), kappa, len(holds) / len(late)))
     longest = max(entry, 0.05) * horizon
-    return tuple(sorted(result, key=lambda s: (s.gap < WORTH_IT or s.time_scale > longest, s.gap < NOTEWORTHY, -s.share, -s.fast)))
+    return tuple(
+        sorted(
+            result, key=lambda s: (s.gap < WORTH_IT or s.time_scale > longest, s.gap < NOTEWORTHY, -s.share, -s.fast)
+        )
+    )
 
 
 def _species_of(m: int, looked: list[Point], states) -> tuple[tuple[str, ...], float]:

@@ -61,7 +61,9 @@ def attempt(model: Model, scales: Scales | None, question: Question) -> Bridge |
     kernel = compile_model(model)
     system = kernel.system
     if any(reaction.fast for reaction in model.reactions):
-        return Refusal("conserve", "the model declares infinitely fast reactions, which its simulation already projects out")
+        return Refusal(
+            "conserve", "the model declares infinitely fast reactions, which its simulation already projects out"
+        )
     y, p = kernel.initial()
     states = _along(scales, kernel, y)
     found = conservation.laws(model, system)
@@ -71,10 +73,14 @@ def attempt(model: Model, scales: Scales | None, question: Question) -> Bridge |
             "the species in conserved sums are set by events, initial assignments or delays and cannot be computed")  # fmt: skip
         return Refusal("conserve", why, 0.0, 1.0)
     idle = {law.species[0] for law in used if law.trivial}
-    totals = _totals(model, [law for law in used if not law.trivial], [s for law, s in zip(used, chosen) if not law.trivial])
+    totals = _totals(
+        model, [law for law in used if not law.trivial], [s for law, s in zip(used, chosen) if not law.trivial]
+    )
     bridge = _bridge(model, system, question, totals, idle)
     if not _exact(system, used):
-        return Refusal("conserve", "a law of the stoichiometry does not hold exactly", where=", ".join(t.law.name for t in totals))
+        return Refusal(
+            "conserve", "a law of the stoichiometry does not hold exactly", where=", ".join(t.law.name for t in totals)
+        )
     worst = _replayed(bridge, states, p)
     if not worst <= CHECKED:
         return Refusal("conserve", "the equations with totals differ from those without", worst, CHECKED)

@@ -30,7 +30,9 @@ def attempt(model: Model, scales: Scales | None, question: Question) -> Bridge |
         return Refusal("prune", "the observables depend on every species of the model", float(len(gone)), 1.0)
     kept = [s.id for s in coarse.species]
     states = set(compile_model(coarse).system.states)
-    lift: dict[str, Expr] = {part.id: Symbol(part.id) for part in coarse.parts() if part.id not in coarse_functions(coarse)}
+    lift: dict[str, Expr] = {
+        part.id: Symbol(part.id) for part in coarse.parts() if part.id not in coarse_functions(coarse)
+    }
     return Bridge(
         name="prune",
         fine=model,

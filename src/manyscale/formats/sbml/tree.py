@@ -16,7 +16,25 @@ _RAW_START, _START_TAG, _NAME = re.compile(_TAG.encode()), re.compile(_TAG), re.
 _PREFIX = re.compile(r"""[<\s/]([A-Za-z_][\w.-]*):[A-Za-z_]""")
 _DECLARED = re.compile(r"""xmlns:([A-Za-z_][\w.-]*)\s*=""")
 DESCRIBED = frozenset(
-    ["model", "functionDefinition", "unitDefinition", "compartment", "species", "parameter", "localParameter", "initialAssignment", "assignmentRule", "rateRule", "algebraicRule", "constraint", "reaction", "kineticLaw", "speciesReference", "modifierSpeciesReference", "event"]
+    [
+        "model",
+        "functionDefinition",
+        "unitDefinition",
+        "compartment",
+        "species",
+        "parameter",
+        "localParameter",
+        "initialAssignment",
+        "assignmentRule",
+        "rateRule",
+        "algebraicRule",
+        "constraint",
+        "reaction",
+        "kineticLaw",
+        "speciesReference",
+        "modifierSpeciesReference",
+        "event",
+    ]
 )  # elements whose notes and annotations are kept
 RAW = ("notes", "annotation", "message")
 
