@@ -148,19 +148,26 @@ bool Solver::skip_switch(double end) {
   return false;
 }
 
-// Whether the equations jump between two neighbouring times, by more than the tolerance over the last step.
-bool Solver::jumps(double before, double after) {
+// Whether the equations jump between two neighbouring times, by more than the tolerance over the last step. Where the
+// jump comes within rounding after the switch (floor and the like), `after` is moved past it.
+bool Solver::jumps(double before, double& after) {
   if (before <= now_->t_before) return false;
   const int n = problem_.size();
+  std::vector<double> f_after(n);
   probe_.resize(n);
   now_->interpolate(before, probe_.data());
   problem_.rhs(before, probe_.data(), f_.data());
-  std::vector<double> f_after(n);
-  problem_.rhs(after, probe_.data(), f_after.data());
-  statistics_.rhs += 2;
   const double h = now_->t - now_->t_before;
-  for (int i = 0; i < n; ++i) f_after[i] = h * (f_after[i] - f_[i]);
-  return weighted_norm(n, f_after.data(), probe_.data(), probe_.data(), options_.tolerances) > 0.1;
+  for (const double when : {after, after + 8e-16 * std::fabs(after)}) {
+    problem_.rhs(when, probe_.data(), f_after.data());
+    ++statistics_.rhs;
+    for (int i = 0; i < n; ++i) f_after[i] = h * (f_after[i] - f_[i]);
+    if (weighted_norm(n, f_after.data(), probe_.data(), probe_.data(), options_.tolerances) > 0.1) {
+      after = when;
+      return true;
+    }
+  }
+  return false;
 }
 
 // The step that ran into a jump mixes the equations of both sides. It is repeated by a one-step method, all of whose
@@ -182,6 +189,7 @@ bool Solver::move_on(double end, Advance& result) {
   double t_root = to, before = from;
   const bool barrier = now_->t >= barrier_;
   bool root = !barrier && roots_.count() && roots_.find(*now_, from, to, t_root, before);
+  before -= 8e-16 * std::fabs(before);  // floor and the like jump within rounding of where they are found to
   if (root && jumps(before, t_root)) {
     repeat_until(before, t_root);
     return false;
@@ -191,8 +199,6 @@ bool Solver::move_on(double end, Advance& result) {
   if (t_ == now_->t || barrier) y_ = now_->y;
   else now_->interpolate(t_, y_.data());
   if (barrier) {
-    barrier_ = std::numeric_limits<double>::infinity();
-    started_ = false;  // the equations are other ones from here
     if (method_ == Method::rosenbrock) method_ = stiff_;
     roots_.changed(t_, y_.data());
   }
@@ -226,6 +232,8 @@ Advance Solver::advance(double end, const double* times, int count, double* out)
     if (root) {
       // An output time that coincides with the root is left to the caller, who knows the state after the event.
       write(t_, false);
+      if (t_ == beyond_ && barrier_ < t_) started_ = false;  // the equations are other ones from here
+      barrier_ = std::numeric_limits<double>::infinity();
       break;
     }
     write(t_, true);

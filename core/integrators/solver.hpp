@@ -66,7 +66,7 @@ class Solver {
   void add_history(double from, double to);
   bool take_step(double end, Advance& result);
   bool skip_switch(double end);
-  bool jumps(double before, double after);
+  bool jumps(double before, double& after);
   void repeat_until(double before, double after);
   bool move_on(double end, Advance& result);
   Problem& problem_;
