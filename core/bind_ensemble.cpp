@@ -7,12 +7,14 @@
 #include <atomic>
 #include <chrono>
 #include <limits>
+#include <memory>
 #include <mutex>
 #include <stdexcept>
 #include <thread>
 #include <vector>
 
 #include "equations.hpp"
+#include "integrators/equation_lanes.hpp"
 #include "integrators/solver.hpp"
 
 namespace nb = nanobind;
@@ -66,9 +68,26 @@ void work(Equations& equations, const Job& job, std::atomic<int64_t>& next, std:
     job.status[k] = static_cast<int32_t>(run_member(equations, job, k, rows));
 }
 
+// Models of this size gain from lanes; the matrices of larger ones are better kept sparse, one member at a time.
+constexpr int kLargestInLanes = 48;
+
+// Eight members at a time in vector registers.
+void work_in_lanes(const Job& job, const std::shared_ptr<const EquationData>& data, int threads, const std::atomic<bool>& stop) {
+  std::vector<MemberResult> results(job.members);
+  Ensemble ensemble;
+  ensemble.members = job.members, ensemble.initial = job.y, ensemble.absolute = job.atol;
+  ensemble.times = job.times, ensemble.count = job.count;
+  ensemble.columns = job.columns, ensemble.kept = job.kept, ensemble.out = job.out, ensemble.results = results.data();
+  ensemble.tolerances.relative = job.options.tolerances.relative;
+  ensemble.tracking = job.options.tracking, ensemble.max_steps = job.options.max_steps;
+  ensemble.interrupt = &stop;
+  run_ensemble(ensemble, [&] { return std::make_unique<EquationLanes>(data, job.p); }, threads);
+  for (int64_t k = 0; k < job.members; ++k) job.status[k] = static_cast<int32_t>(results[k].status);
+}
+
 }  // namespace
 
-// Members that did not finish keep what `out` held; `status` (filled with -1 by the caller) tells: 0 done.
+// Rows that are not reached stay as they are or become NaN; `status` (filled with -1 by the caller) tells: 0 done.
 static void run_many(const std::vector<Equations*>& workers, Reals p, Reals y, Reals atol, Reals times, Places columns,
                      double rtol, double tracking, int64_t max_steps, Writable out, Flags status) {
   if (workers.empty() || !times.size()) throw std::invalid_argument("nothing to do");
@@ -89,8 +108,14 @@ static void run_many(const std::vector<Equations*>& workers, Reals p, Reals y, R
     nb::gil_scoped_release release;
     std::vector<std::thread> threads;
     std::atomic<int> running{static_cast<int>(workers.size())};
-    for (Equations* equations : workers)
-      threads.emplace_back([&, equations] { work(*equations, job, next, stop), --running; });
+    const Equations& first = *workers[0];
+    if (first.root_count() == 0 && !first.mass_pattern() && job.states <= kLargestInLanes && job.members >= kLanes / 2) {
+      const int count = running.exchange(1);
+      threads.emplace_back([&, count] { work_in_lanes(job, first.data(), count, stop), --running; });
+    } else {
+      for (Equations* equations : workers)
+        threads.emplace_back([&, equations] { work(*equations, job, next, stop), --running; });
+    }
     for (int rounds = 0; running.load() > 0; ++rounds) {
       std::this_thread::sleep_for(std::chrono::microseconds(rounds < 200 ? 100 : 2000));
       if (rounds % 50 != 49) continue;

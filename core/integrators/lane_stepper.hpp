@@ -27,10 +27,7 @@ class LaneStepper {
  protected:
   LaneStepper(LaneProblem& problem, const Tolerances& tolerances)
       : problem_(problem), relative_(tolerances.relative), n_(problem.size()),
-        absolute_(static_cast<size_t>(n_) * kLanes) {
-    for (int i = 0; i < n_; ++i)
-      for (int l = 0; l < kLanes; ++l) absolute_[i * kLanes + l] = tolerances.absolute[i];
-  }
+        absolute_(static_cast<size_t>(n_) * kLanes, 1.0) {}
   LaneProblem& problem_;
   double relative_;
   int n_;

@@ -70,7 +70,8 @@ class SingleLane : public Problem {
 class Worker {
  public:
   Worker(const Ensemble& ensemble, LaneProblem& problem, std::atomic<int64_t>& next)
-      : ensemble_(ensemble), problem_(problem), next_(next), n_(problem.size()), y_(n_ * L), y_new_(n_ * L), out_(n_ * L) {}
+      : ensemble_(ensemble), problem_(problem), next_(next), n_(problem.size()),
+        width_(ensemble.columns ? ensemble.kept : n_), y_(n_ * L), y_new_(n_ * L), out_(n_ * L) {}
 
   void run() {
     if (ensemble_.method == Method::bdf) {
@@ -93,7 +94,12 @@ class Worker {
   bool stopped() const { return ensemble_.interrupt && ensemble_.interrupt->load(std::memory_order_relaxed); }
   double end() const { return ensemble_.count ? ensemble_.times[ensemble_.count - 1] : ensemble_.begin; }
   double* row(int64_t member, int index) const {
-    return ensemble_.out + (static_cast<size_t>(member) * ensemble_.count + index) * n_;
+    return ensemble_.out + (static_cast<size_t>(member) * ensemble_.count + index) * width_;
+  }
+  // One row of output from a state whose components lie `stride` apart.
+  void write_row(int64_t member, int index, const double* y, int stride) const {
+    double* to = row(member, index);
+    for (int c = 0; c < width_; ++c) to[c] = y[static_cast<size_t>(ensemble_.columns ? ensemble_.columns[c] : c) * stride];
   }
 
   bool take_new(Start& s) {
@@ -102,6 +108,7 @@ class Worker {
     if (member >= ensemble_.members) return false;
     const double* y = ensemble_.initial + (ensemble_.shared_initial ? 0 : member * n_);
     s = Start{member, ensemble_.begin, 0.0, std::vector<double>(y, y + n_), ensemble_.tolerances.absolute, 0, 0};
+    if (ensemble_.absolute) s.atol.assign(ensemble_.absolute + member * n_, ensemble_.absolute + (member + 1) * n_);
     return true;
   }
 
@@ -116,7 +123,7 @@ class Worker {
 
   void report(int64_t member, Status status, double t, int written, int component, int64_t steps) {
     ensemble_.results[member] = {status, t, written, component, steps};
-    for (int k = written; k < ensemble_.count; ++k) std::fill_n(row(member, k), n_, NAN);
+    for (int k = written; k < ensemble_.count; ++k) std::fill_n(row(member, k), width_, NAN);
     if (ensemble_.finished) ++*ensemble_.finished;
   }
 
@@ -124,7 +131,7 @@ class Worker {
   bool fill(int l, LaneStepper& stepper, bool fresh) {
     for (Start s; take(s, fresh);) {
       while (s.written < ensemble_.count && ensemble_.times[s.written] <= s.t)
-        std::copy(s.y.begin(), s.y.end(), row(s.member, s.written++));
+        write_row(s.member, s.written++, s.y.data(), 1);
       if (s.written == ensemble_.count) {
         report(s.member, Status::reached, s.t, s.written, -1, s.steps);
         continue;
@@ -197,8 +204,7 @@ class Worker {
       stepper.interpolate(theta, y_.data(), y_new_.data(), out_.data());
       for (int l = 0; l < L; ++l) {
         if (!has[l]) continue;
-        double* to = row(lane_[l].member, lane_[l].written++);
-        for (int i = 0; i < n_; ++i) to[i] = out_[i * L + l];
+        write_row(lane_[l].member, lane_[l].written++, out_.data() + l, L);
       }
     }
   }
@@ -206,7 +212,7 @@ class Worker {
   bool forbidden(int l) const {
     const auto& rule = ensemble_.tolerances.nonnegative;
     for (size_t i = 0; i < rule.size(); ++i)
-      if (rule[i] && y_new_[i * L + l] < -ensemble_.tolerances.absolute[i]) return true;
+      if (rule[i] && y_new_[i * L + l] < -(ensemble_.absolute ? ensemble_.absolute[lane_[l].member * n_ + i] : ensemble_.tolerances.absolute[i])) return true;
     return false;
   }
 
@@ -338,7 +344,9 @@ class Worker {
     options.poll = [this] { return stopped(); };
     Solver solver(single, options);
     solver.start(s.t, s.y.data(), false);
-    const Advance a = solver.advance(end(), ensemble_.times + s.written, ensemble_.count - s.written, row(s.member, s.written));
+    std::vector<double> rows(static_cast<size_t>(ensemble_.count - s.written) * n_);
+    const Advance a = solver.advance(end(), ensemble_.times + s.written, ensemble_.count - s.written, rows.data());
+    for (int k = 0; k < a.written; ++k) write_row(s.member, s.written + k, rows.data() + static_cast<size_t>(k) * n_, 1);
     const Statistics& own = solver.statistics();
     statistics.steps += own.steps, statistics.rejected += own.rejected, statistics.rhs += own.rhs;
     report(s.member, a.status, a.t, s.written + a.written, a.component, s.steps + own.steps);
@@ -347,7 +355,7 @@ class Worker {
   const Ensemble& ensemble_;
   LaneProblem& problem_;
   std::atomic<int64_t>& next_;
-  int n_;
+  int n_, width_;
   Lane lane_[L];
   double t_[L] = {}, h_[L] = {}, last_error_[L] = {}, growth_[L] = {};
   std::vector<double> y_, y_new_, out_;
@@ -377,7 +385,7 @@ Statistics run_ensemble(const Ensemble& ensemble, const std::function<std::uniqu
   for (auto& thread : pool) thread.join();
   for (int64_t m = next; m < ensemble.members; ++m) {  // never begun
     ensemble.results[m] = MemberResult{};
-    const size_t size = static_cast<size_t>(ensemble.count) * problems[0]->size();
+    const size_t size = static_cast<size_t>(ensemble.count) * (ensemble.columns ? ensemble.kept : problems[0]->size());
     std::fill_n(ensemble.out + static_cast<size_t>(m) * size, size, NAN);
   }
   return total;

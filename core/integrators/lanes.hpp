@@ -43,9 +43,12 @@ struct Ensemble {
   double begin = 0.0;
   const double* times = nullptr;  // ascending, not before `begin`
   int count = 0;
-  double* out = nullptr;            // (members, count, n); rows never reached are NaN
+  const int32_t* columns = nullptr;  // the states that are kept (none given: all)
+  int kept = 0;                      // how many
+  double* out = nullptr;             // (members, count, kept or n); rows never reached are NaN
   MemberResult* results = nullptr;  // (members)
-  Tolerances tolerances;            // for all members; `tracking` as in Options
+  Tolerances tolerances;              // `tracking` as in Options
+  const double* absolute = nullptr;   // (members, n): tolerances of each member, instead of those
   Method method = Method::automatic;  // rosenbrock, explicit_rk, or both in turn; bdf: one member at a time
   int64_t max_steps = 1'000'000;
   double max_step = std::numeric_limits<double>::infinity();
