@@ -14,7 +14,7 @@ class LaneLu {
   // Factors diag(a) - J. weakest[lane] is the smallest share that a pivot had of its column (0 or NaN: useless).
   void factor(const double* a, const double* jacobian, double* weakest);
   void solve(double* b);
-  long fill() const { return static_cast<long>(entries_); }
+  int fill() const { return entries_; }
 
  private:
   int n_ = 0, entries_ = 0;

@@ -54,11 +54,11 @@ void SparseLu::plan(const std::vector<std::vector<int>>& later) {
   const double corner = n_ - sparse_;
   dense_work_ = corner * corner * corner / 3.0;
   sparse_work_ = 0.0;
-  fill_ = static_cast<long>(corner * corner) + sparse_;
+  fill_ = static_cast<int64_t>(corner * corner) + sparse_;
   for (int k = 0; k < sparse_; ++k) {
     const double below = static_cast<double>(later[k].size());
     sparse_work_ += below * below;
-    fill_ += 2 * static_cast<long>(below);
+    fill_ += 2 * static_cast<int64_t>(below);
   }
 }
 
@@ -124,7 +124,7 @@ bool SparseLu::choose_pivots(const double* values) {
         most = std::fabs(x[row]), pivot = row;
       }
     }
-    std::sort(upper_row_.begin() + static_cast<long>(upper_begin), upper_row_.end());
+    std::sort(upper_row_.begin() + static_cast<int64_t>(upper_begin), upper_row_.end());
     upper_start_.push_back(static_cast<int>(upper_row_.size()));
     upper_.resize(upper_row_.size(), 0.0);
     if (k < sparse_) {

@@ -3,6 +3,7 @@
 // factorisations keep as long as the pivots stay large enough. The dense corner that fill leaves at the end is
 // factored by a dense kernel with partial pivoting.
 #pragma once
+#include <cstdint>
 #include <vector>
 
 #include "linalg/dense_lu.hpp"
@@ -18,11 +19,11 @@ class SparseLu {
   bool factor(const double* values);
   void solve(double* b) const;
   // Nonzeros of L and U together for pivots on the diagonal, with the dense corner counted full.
-  long fill() const { return fill_; }
+  int64_t fill() const { return fill_; }
   // Multiplications outside and inside the dense corner.
   double sparse_work() const { return sparse_work_; }
   double dense_work() const { return dense_work_; }
-  long pivoted() const { return pivoted_; }  // factorisations that chose pivots anew
+  int64_t pivoted() const { return pivoted_; }  // factorisations that chose pivots anew
 
  private:
   void plan(const std::vector<std::vector<int>>& later);
@@ -44,7 +45,7 @@ class SparseLu {
   mutable std::vector<double> work_;
   DenseLu corner_;
   bool have_pivots_ = false;
-  long fill_ = 0, pivoted_ = 0;
+  int64_t fill_ = 0, pivoted_ = 0;
   double sparse_work_ = 0.0, dense_work_ = 0.0;
 };
 
