@@ -11,7 +11,8 @@ namespace {
 // The algebraic part of a problem: rows of M without entries, variables of M without entries.
 class AlgebraicPart {
  public:
-  AlgebraicPart(Problem& problem, double t) : problem_(problem), t_(t), f_(problem.size()), values_(problem.pattern().nonzeros()) {
+  AlgebraicPart(Problem& problem, double t)
+      : problem_(problem), t_(t), f_(problem.size()), values_(problem.pattern().nonzeros()) {
     const int n = problem.size();
     std::vector<char> row_used(n, 0), column_used(n, 0);
     const SparsePattern& mass = *problem.mass_pattern();
@@ -41,7 +42,8 @@ class AlgebraicPart {
     const SparsePattern& pattern = problem_.pattern();
     for (int c = 0; c < size(); ++c)
       for (int e = pattern.column_start[variables[c]]; e < pattern.column_start[variables[c] + 1]; ++e)
-        if (row_place_[pattern.row[e]] >= 0) lu_.matrix()[row_place_[pattern.row[e]] + static_cast<size_t>(c) * size()] = values_[e];
+        if (row_place_[pattern.row[e]] >= 0)
+          lu_.matrix()[row_place_[pattern.row[e]] + static_cast<size_t>(c) * size()] = values_[e];
     return lu_.factor();
   }
   // Newton's correction for a residual, with the matrix factored last.
@@ -65,7 +67,8 @@ double length(const std::vector<double>& change, const std::vector<int>& variabl
   double sum = 0.0;
   for (size_t k = 0; k < variables.size(); ++k) {
     const int i = variables[k];
-    const double ratio = change[k] / (tolerances.absolute[i] + tolerances.relative * std::max(std::fabs(y[i]), std::fabs(z[i])));
+    const double ratio =
+        change[k] / (tolerances.absolute[i] + tolerances.relative * std::max(std::fabs(y[i]), std::fabs(z[i])));
     sum += ratio * ratio;
   }
   return std::sqrt(sum / std::max<size_t>(1, variables.size()));
@@ -107,7 +110,8 @@ Consistency make_consistent(Problem& problem, double t, double* y, const Toleran
   }
   part.residual(now, r);
   for (int k = 0; k < part.size(); ++k)
-    if (result.equation < 0 || !(std::fabs(r[k]) <= std::fabs(result.residual))) result.equation = part.rows[k], result.residual = r[k];
+    if (result.equation < 0 || !(std::fabs(r[k]) <= std::fabs(result.residual)))
+      result.equation = part.rows[k], result.residual = r[k];
   return result;
 }
 

@@ -40,8 +40,9 @@ MANYSCALE_VECTORISED void combine_lanes(int stages, int n, const double* MANYSCA
 }
 
 // h * |f(a) - f(b)| / |a - b| by lanes, where the last two stages lie at the same time.
-MANYSCALE_VECTORISED void lane_stiffness(int n, const double* MANYSCALE_RESTRICT ka, const double* MANYSCALE_RESTRICT kb,
-                                         const double* MANYSCALE_RESTRICT a, const double* MANYSCALE_RESTRICT b, double rtol,
+MANYSCALE_VECTORISED void lane_stiffness(int n, const double* MANYSCALE_RESTRICT ka,
+                                         const double* MANYSCALE_RESTRICT kb, const double* MANYSCALE_RESTRICT a,
+                                         const double* MANYSCALE_RESTRICT b, double rtol,
                                          const double* MANYSCALE_RESTRICT atol, double* MANYSCALE_RESTRICT stiffness) {
   double difference[L] = {}, distance[L] = {};
   for (int i = 0; i < n; ++i)

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "integrators/lane_stepper.hpp"
+#include "integrators/single_lane.hpp"
 #include "lane_math.hpp"
 #include "linalg/clones.hpp"
 
@@ -34,38 +35,6 @@ struct Start {
   int64_t steps = 0;
 };
 
-// One member after another through lane 0, as an ordinary problem.
-class SingleLane : public Problem {
- public:
-  SingleLane(LaneProblem& problem)
-      : problem_(problem), n_(problem.size()), y_(n_ * L), out_(static_cast<size_t>(std::max(n_, problem.pattern().nonzeros())) * L) {}
-  int size() const override { return n_; }
-  const SparsePattern& pattern() const override { return problem_.pattern(); }
-  bool is_autonomous() const override { return problem_.is_autonomous(); }
-  void rhs(double t, const double* y, double* f) override {
-    spread(t, y), problem_.rhs(t_, y_.data(), out_.data()), collect(n_, f);
-  }
-  void jacobian(double t, const double* y, double* values) override {
-    spread(t, y), problem_.jacobian(t_, y_.data(), out_.data()), collect(pattern().nonzeros(), values);
-  }
-  void time_derivative(double t, const double* y, double* d) override {
-    spread(t, y), problem_.time_derivative(t_, y_.data(), out_.data()), collect(n_, d);
-  }
-
- private:
-  void spread(double t, const double* y) {
-    std::fill_n(t_, L, t);
-    for (int i = 0; i < n_; ++i) std::fill_n(y_.begin() + i * L, L, y[i]);
-  }
-  void collect(int count, double* to) const {
-    for (int i = 0; i < count; ++i) to[i] = out_[static_cast<size_t>(i) * L];
-  }
-  LaneProblem& problem_;
-  int n_;
-  double t_[L] = {};
-  std::vector<double> y_, out_;
-};
-
 // One thread's share: lanes filled from the ensemble, or from members that another method put aside.
 class Worker {
  public:
@@ -79,7 +48,8 @@ class Worker {
       return;
     }
     if (ensemble_.method != Method::rosenbrock) run_lanes(*make_explicit_lanes(problem_, ensemble_.tolerances), true);
-    if (ensemble_.method != Method::explicit_rk) run_lanes(*make_rosenbrock_lanes(problem_, ensemble_.tolerances), false);
+    if (ensemble_.method != Method::explicit_rk)
+      run_lanes(*make_rosenbrock_lanes(problem_, ensemble_.tolerances), false);
     for (Start& s : hard_) finish_alone(std::move(s));
   }
   Statistics statistics;
@@ -99,7 +69,8 @@ class Worker {
   // One row of output from a state whose components lie `stride` apart.
   void write_row(int64_t member, int index, const double* y, int stride) const {
     double* to = row(member, index);
-    for (int c = 0; c < width_; ++c) to[c] = y[static_cast<size_t>(ensemble_.columns ? ensemble_.columns[c] : c) * stride];
+    for (int c = 0; c < width_; ++c)
+      to[c] = y[static_cast<size_t>(ensemble_.columns ? ensemble_.columns[c] : c) * stride];
   }
 
   bool take_new(Start& s) {
@@ -172,7 +143,8 @@ class Worker {
   }
 
   Start put_aside(int l, const LaneStepper& stepper) const {
-    Start s{lane_[l].member, t_[l], h_[l], std::vector<double>(n_), std::vector<double>(n_), lane_[l].written, lane_[l].steps};
+    Start s{lane_[l].member,  t_[l],         h_[l], std::vector<double>(n_), std::vector<double>(n_),
+            lane_[l].written, lane_[l].steps};
     for (int i = 0; i < n_; ++i) s.y[i] = y_[i * L + l], s.atol[i] = stepper.absolute()[i * L + l];
     return s;
   }
@@ -183,7 +155,8 @@ class Worker {
     for (int i = 0; i < n_; ++i) {
       const double e = stepper.error_vector()[i * L + l];
       if (!std::isfinite(e)) return i;
-      const double ratio = std::fabs(e) / (stepper.absolute()[i * L + l] + ensemble_.tolerances.relative * std::fabs(y_[i * L + l]));
+      const double ratio =
+          std::fabs(e) / (stepper.absolute()[i * L + l] + ensemble_.tolerances.relative * std::fabs(y_[i * L + l]));
       if (ratio > most) most = ratio, worst = i;
     }
     return worst;
@@ -212,7 +185,9 @@ class Worker {
   bool forbidden(int l) const {
     const auto& rule = ensemble_.tolerances.nonnegative;
     for (size_t i = 0; i < rule.size(); ++i)
-      if (rule[i] && y_new_[i * L + l] < -(ensemble_.absolute ? ensemble_.absolute[lane_[l].member * n_ + i] : ensemble_.tolerances.absolute[i])) return true;
+      if (rule[i] && y_new_[i * L + l] < -(ensemble_.absolute ? ensemble_.absolute[lane_[l].member * n_ + i]
+                                                              : ensemble_.tolerances.absolute[i]))
+        return true;
     return false;
   }
 
@@ -225,7 +200,9 @@ class Worker {
     lane.weak = stepper.weak[l] ? lane.weak + 1 : 0;
     if (!good) {
       lane.rejected = true;
-      h_[l] = h[l] * (!finite ? (stepper.weak[l] ? 0.25 : 0.1) : error > 1.0 ? std::clamp(0.9 * std::pow(error, -0.2), 0.1, 0.8) : 0.5);
+      h_[l] = h[l] * (!finite       ? (stepper.weak[l] ? 0.25 : 0.1)
+                      : error > 1.0 ? std::clamp(0.9 * std::pow(error, -0.2), 0.1, 0.8)
+                                    : 0.5);
       return false;
     }
     const double growth = std::clamp(growth_[l], 0.2, lane.rejected ? 1.0 : 7.0);
@@ -254,7 +231,8 @@ class Worker {
     }
     if (!taken && h_[l] < 1e-14 * std::max(std::fabs(t_[l]), 1e-290)) {
       const bool finite = std::isfinite(stepper.error[l]);
-      report(lane.member, finite ? Status::too_small : Status::not_finite, t_[l], lane.written, blame(l, stepper), lane.steps);
+      report(lane.member, finite ? Status::too_small : Status::not_finite, t_[l], lane.written, blame(l, stepper),
+             lane.steps);
       return true;
     }
     if (is_explicit && taken) {
@@ -295,7 +273,8 @@ class Worker {
 
   void abandon() {
     for (int l = 0; l < L; ++l)
-      if (lane_[l].member >= 0) report(lane_[l].member, Status::interrupted, t_[l], lane_[l].written, -1, lane_[l].steps);
+      if (lane_[l].member >= 0)
+        report(lane_[l].member, Status::interrupted, t_[l], lane_[l].written, -1, lane_[l].steps);
     for (auto* list : {&aside_, &hard_}) {
       for (Start& s : *list) report(s.member, Status::interrupted, s.t, s.written, -1, s.steps);
       list->clear();
@@ -346,7 +325,8 @@ class Worker {
     solver.start(s.t, s.y.data(), false);
     std::vector<double> rows(static_cast<size_t>(ensemble_.count - s.written) * n_);
     const Advance a = solver.advance(end(), ensemble_.times + s.written, ensemble_.count - s.written, rows.data());
-    for (int k = 0; k < a.written; ++k) write_row(s.member, s.written + k, rows.data() + static_cast<size_t>(k) * n_, 1);
+    for (int k = 0; k < a.written; ++k)
+      write_row(s.member, s.written + k, rows.data() + static_cast<size_t>(k) * n_, 1);
     const Statistics& own = solver.statistics();
     statistics.steps += own.steps, statistics.rejected += own.rejected, statistics.rhs += own.rhs;
     report(s.member, a.status, a.t, s.written + a.written, a.component, s.steps + own.steps);
@@ -364,7 +344,8 @@ class Worker {
 
 }  // namespace
 
-Statistics run_ensemble(const Ensemble& ensemble, const std::function<std::unique_ptr<LaneProblem>()>& make, int threads) {
+Statistics run_ensemble(const Ensemble& ensemble, const std::function<std::unique_ptr<LaneProblem>()>& make,
+                        int threads) {
   std::atomic<int64_t> next{0};
   std::mutex lock;
   Statistics total;

@@ -59,6 +59,7 @@ struct Ensemble {
 
 // Runs all members on so many threads, each with its own problem from `make`. Members that the lanes cannot carry (weak
 // pivots) are finished one at a time. Total statistics.
-Statistics run_ensemble(const Ensemble& ensemble, const std::function<std::unique_ptr<LaneProblem>()>& make, int threads);
+Statistics run_ensemble(const Ensemble& ensemble, const std::function<std::unique_ptr<LaneProblem>()>& make,
+                        int threads);
 
 }  // namespace manyscale

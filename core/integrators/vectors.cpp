@@ -35,7 +35,8 @@ MANYSCALE_ALWAYS_INLINE void both(int n, const double* base, const double* k, co
   else set<S>(n, k, w, out);
 }
 
-MANYSCALE_VECTORISED void combine_few(int count, int n, const double* base, const double* k, const double* w, double* out) {
+MANYSCALE_VECTORISED void combine_few(int count, int n, const double* base, const double* k, const double* w,
+                                      double* out) {
   switch (count) {
     case 1: return both<1>(n, base, k, w, out);
     case 2: return both<2>(n, base, k, w, out);

@@ -48,7 +48,8 @@ MANYSCALE_ALWAYS_INLINE void update_tile(const double* l, const double* u, doubl
   Eight sum[C][2];
   for (int q = 0; q < C; ++q) sum[q][0] = sum[q][1] = Eight{};
   for (int j = 0; j < width; ++j) {
-    const Eight top = *reinterpret_cast<const Eight*>(l + j * n), below = *reinterpret_cast<const Eight*>(l + j * n + 8);
+    const Eight top = *reinterpret_cast<const Eight*>(l + j * n),
+                below = *reinterpret_cast<const Eight*>(l + j * n + 8);
     for (int q = 0; q < C; ++q) {
       const double factor = u[j + q * n];
       sum[q][0] += top * factor, sum[q][1] += below * factor;

@@ -55,7 +55,8 @@ IterationMatrix::IterationMatrix(const Problem& problem)
   if (n_ > 16 && joint_.nonzeros() < 0.5 * n_ * n_) {
     sparse_.analyse(joint_);
     // A scattered multiplication costs about as much as eight dense ones.
-    sparse_chosen_ = sparse_.sparse_work() * 8.0 + sparse_.dense_work() + 60.0 * n_ < static_cast<double>(n_) * n_ * n_ / 3.0;
+    sparse_chosen_ =
+        sparse_.sparse_work() * 8.0 + sparse_.dense_work() + 60.0 * n_ < static_cast<double>(n_) * n_ * n_ / 3.0;
   }
   if (!sparse_chosen_) dense_.resize(n_);
 }

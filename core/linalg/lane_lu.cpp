@@ -23,7 +23,8 @@ struct Elimination {
   const int *pivot, *lower_start, *lower, *upper_start, *upper, *target;
 };
 
-MANYSCALE_VECTORISED void eliminate(const Elimination& e, double* MANYSCALE_RESTRICT values, double* MANYSCALE_RESTRICT weakest) {
+MANYSCALE_VECTORISED void eliminate(const Elimination& e, double* MANYSCALE_RESTRICT values,
+                                    double* MANYSCALE_RESTRICT weakest) {
   const int* target = e.target;
   double weak[L];
   for (int l = 0; l < L; ++l) weak[l] = 1.0;
@@ -41,7 +42,8 @@ MANYSCALE_VECTORISED void eliminate(const Elimination& e, double* MANYSCALE_REST
         x[l] = factor[l];
       }
       for (int u = e.upper_start[k]; u < e.upper_start[k + 1]; ++u)
-        subtract_product(values + static_cast<size_t>(*target++) * L, factor, values + static_cast<size_t>(e.upper[u]) * L);
+        subtract_product(values + static_cast<size_t>(*target++) * L, factor,
+                         values + static_cast<size_t>(e.upper[u]) * L);
     }
     for (int l = 0; l < L; ++l) {
       const double share = std::fabs(pivot[l]) / most[l];  // NaN is kept
@@ -87,8 +89,9 @@ MANYSCALE_VECTORISED void substitute(const Substitution& s, const double* MANYSC
   }
 }
 
-MANYSCALE_VECTORISED void assemble(const std::vector<int>& place, const std::vector<int>& pivot, const double* MANYSCALE_RESTRICT a,
-                                   const double* MANYSCALE_RESTRICT jacobian, double* MANYSCALE_RESTRICT values) {
+MANYSCALE_VECTORISED void assemble(const std::vector<int>& place, const std::vector<int>& pivot,
+                                   const double* MANYSCALE_RESTRICT a, const double* MANYSCALE_RESTRICT jacobian,
+                                   double* MANYSCALE_RESTRICT values) {
   for (size_t e = 0; e < place.size(); ++e)
     for (int l = 0; l < L; ++l) values[static_cast<size_t>(place[e]) * L + l] = -jacobian[e * L + l];
   for (int entry : pivot)
@@ -105,7 +108,8 @@ void LaneLu::analyse(const SparsePattern& pattern) {
   // Structure by elimination on rows of flags.
   std::vector<std::vector<int>> entry(n_, std::vector<int>(n_, -1));
   for (int j = 0; j < n_; ++j)
-    for (int e = pattern.column_start[j]; e < pattern.column_start[j + 1]; ++e) entry[step[pattern.row[e]]][step[j]] = 0;
+    for (int e = pattern.column_start[j]; e < pattern.column_start[j + 1]; ++e)
+      entry[step[pattern.row[e]]][step[j]] = 0;
   for (int k = 0; k < n_; ++k)
     for (int i = k + 1; i < n_; ++i)
       if (entry[i][k] >= 0)

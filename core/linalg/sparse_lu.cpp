@@ -29,7 +29,8 @@ void SparseLu::analyse(const SparsePattern& pattern) {
   plan(symbolic_factor(pattern, order_));
   entry_start_.assign(1, 0), entry_from_.clear();
   for (int k = 0; k < n_; ++k) {
-    for (int e = pattern.column_start[order_[k]]; e < pattern.column_start[order_[k] + 1]; ++e) entry_from_.push_back(e);
+    for (int e = pattern.column_start[order_[k]]; e < pattern.column_start[order_[k] + 1]; ++e)
+      entry_from_.push_back(e);
     entry_start_.push_back(static_cast<int>(entry_from_.size()));
   }
   entry_row_.assign(entry_from_.size(), 0);
@@ -110,15 +111,16 @@ bool SparseLu::choose_pivots(const double* values) {
   std::fill(work_.begin(), work_.end(), 0.0);
   for (int k = 0; k < n_; ++k) {
     const int column = order_[k], top = reach(column, step_of_row);
-    for (int e = pattern_.column_start[column]; e < pattern_.column_start[column + 1]; ++e) x[pattern_.row[e]] = values[e];
+    for (int e = pattern_.column_start[column]; e < pattern_.column_start[column + 1]; ++e)
+      x[pattern_.row[e]] = values[e];
     const size_t upper_begin = upper_row_.size();
     int pivot = -1;
     double most = 0.0;
     for (int f = top; f < n_; ++f) {
       const int row = found_[f], step = step_of_row[row];
       if (step >= 0) {
-        subtract(lower_row_.data() + lower_start_[step], lower_.data() + lower_start_[step], lower_start_[step + 1] - lower_start_[step],
-                 x[row], x);
+        subtract(lower_row_.data() + lower_start_[step], lower_.data() + lower_start_[step],
+                 lower_start_[step + 1] - lower_start_[step], x[row], x);
         upper_row_.push_back(step);
       } else if (!(std::fabs(x[row]) <= most)) {
         most = std::fabs(x[row]), pivot = row;
@@ -132,11 +134,13 @@ bool SparseLu::choose_pivots(const double* values) {
         std::fill(work_.begin(), work_.end(), 0.0);
         return false;
       }
-      if (mark_[column] == stamp_ && step_of_row[column] < 0 && std::fabs(x[column]) >= kPreferDiagonal * most) pivot = column;
+      if (mark_[column] == stamp_ && step_of_row[column] < 0 && std::fabs(x[column]) >= kPreferDiagonal * most)
+        pivot = column;
       const double scale = 1.0 / x[pivot];
       step_of_row[pivot] = k;
       for (int f = top; f < n_; ++f)
-        if (const int row = found_[f]; step_of_row[row] < 0) lower_row_.push_back(row), lower_.push_back(x[row] * scale);
+        if (const int row = found_[f]; step_of_row[row] < 0)
+          lower_row_.push_back(row), lower_.push_back(x[row] * scale);
       lower_start_.push_back(static_cast<int>(lower_row_.size()));
     }
     for (int f = top; f < n_; ++f) x[found_[f]] = 0.0;
@@ -152,7 +156,8 @@ void SparseLu::settle(std::vector<int>& step_of_row) {
     if (step_of_row[row] < 0) step_of_row[row] = next++;
   row_place_ = step_of_row;
   for (int& row : lower_row_) row = row_place_[row];
-  for (int k = 0; k < sparse_; ++k) std::sort(lower_row_.begin() + lower_start_[k], lower_row_.begin() + lower_start_[k + 1]);
+  for (int k = 0; k < sparse_; ++k)
+    std::sort(lower_row_.begin() + lower_start_[k], lower_row_.begin() + lower_start_[k + 1]);
   for (size_t e = 0; e < entry_from_.size(); ++e) entry_row_[e] = row_place_[pattern_.row[entry_from_[e]]];
 }
 
@@ -169,7 +174,8 @@ bool SparseLu::reuse_pivots(const double* values) {
       const double factor = x[k];
       upper_[u] = factor;
       x[k] = 0.0;
-      if (factor != 0.0) subtract(lower_row_.data() + begin, lower_.data() + begin, lower_start_[k + 1] - begin, factor, x);
+      if (factor != 0.0)
+        subtract(lower_row_.data() + begin, lower_.data() + begin, lower_start_[k + 1] - begin, factor, x);
     }
     if (j >= sparse_) {
       std::copy_n(x + sparse_, corner, column);
@@ -200,13 +206,17 @@ void SparseLu::solve(double* b) const {
   for (int i = 0; i < n_; ++i) x[row_place_[i]] = b[i];
   for (int k = 0; k < sparse_; ++k) {
     const double value = x[k];
-    if (value != 0.0) subtract(lower_row_.data() + lower_start_[k], lower_.data() + lower_start_[k], lower_start_[k + 1] - lower_start_[k], value, x);
+    if (value != 0.0)
+      subtract(lower_row_.data() + lower_start_[k], lower_.data() + lower_start_[k],
+               lower_start_[k + 1] - lower_start_[k], value, x);
   }
   if (sparse_ < n_) corner_.solve(x + sparse_);
   for (int j = n_ - 1; j >= 0; --j) {
     if (j < sparse_) x[j] /= diagonal_[j];
     const double value = x[j];
-    if (value != 0.0) subtract(upper_row_.data() + upper_start_[j], upper_.data() + upper_start_[j], upper_start_[j + 1] - upper_start_[j], value, x);
+    if (value != 0.0)
+      subtract(upper_row_.data() + upper_start_[j], upper_.data() + upper_start_[j],
+               upper_start_[j + 1] - upper_start_[j], value, x);
   }
   for (int k = 0; k < n_; ++k) b[order_[k]] = x[k];
   std::fill(work_.begin(), work_.end(), 0.0);
