@@ -169,3 +169,8 @@ def test_encodings_are_understood(encoding, tmp_path):
     older = level_1("1").replace('name="m"', 'name="m"><notes><p xmlns="http://www.w3.org/1999/xhtml">é</p></notes', 1)
     path.write_bytes((f'<?xml version="1.0" encoding="{encoding.removesuffix("-sig")}"?>' + older).encode(encoding))
     assert "é" in read(path).meta.notes
+
+
+def test_text_that_is_already_decoded_ignores_the_encoding_it_declares():
+    text = rule("<cn>1</cn>").replace('id="m"', 'id="m" name="Förster"')
+    assert read(text.replace("UTF-8", "ISO-8859-1")).name == "Förster"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
+from typing import NoReturn
 
 from manyscale.errors import InputError, UnsupportedError
 from manyscale.model import expr as e
@@ -68,12 +69,13 @@ class _Parser:
             match = _TOKEN.match(text, position)
             if match is None:
                 raise InputError(f"{self.place}: {text[position:].strip()[:20]!r} is not part of a formula")
-            tokens.append((match.lastgroup, match.group(match.lastgroup)))
+            kind = match.lastgroup or ""
+            tokens.append((kind, match.group(kind)))
             position = match.end()
         tokens.append(("end", ""))
         return tokens
 
-    def fail(self, what: str):
+    def fail(self, what: str) -> NoReturn:
         raise InputError(f"{self.place}: {what} in the formula {self.text.strip()[:60]!r}")
 
     def whole(self) -> e.Expr:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from manyscale.errors import InputError, UnsupportedError
 from manyscale.formats.infix import CONSTANTS, parse_infix
@@ -39,7 +40,7 @@ class _Net:
     used: dict[str, int] = field(default_factory=dict)  # names in formulas, with a line where each stands
     renamed: dict[str, str] = field(default_factory=dict)  # parameters that have the name of a group
 
-    def fail(self, line: int, message: str):
+    def fail(self, line: int, message: str) -> NoReturn:
         raise InputError(f"{self.source}, line {line}: {message}")
 
     def formula(self, line: int, text: str) -> Expr:
@@ -228,7 +229,7 @@ def _groups(net: _Net) -> None:
     shared = {number: Symbol(id) for number, id in net.species.items()}
     for line, text in _fields(net, "groups"):
         name, _, members = text.partition(" ")
-        terms = []
+        terms: list[Expr] = []
         for member in members.replace(" ", "").split(","):
             if not member:
                 continue
@@ -238,10 +239,11 @@ def _groups(net: _Net) -> None:
                 net.fail(line, f"group '{name}' counts species {number!r}, which is not in the file")
             if star:
                 try:
-                    weight = float(factor)
+                    weight = parse_float(factor)
                 except ValueError:
                     net.fail(line, f"group '{name}' has the weight {factor[:20]!r}, which is not a number")
-                terms.append(symbol if weight == 1.0 else Mul((Number(weight), symbol)))
+                if weight:
+                    terms.append(symbol if weight == 1.0 else Mul((Number(weight), symbol)))
             else:
                 terms.append(symbol)
         total = Number(0.0) if not terms else terms[0] if len(terms) == 1 else Add(tuple(terms))
@@ -270,7 +272,8 @@ class _Sides:
         for number in text.split(","):
             counts[number] = counts.get(number, 0) + 1
         counts.pop("0", None)
-        participants, factors = [], []
+        participants: list[Participant] = []
+        factors: list[Expr] = []
         for number, count in counts.items():
             if number not in self.symbols:
                 self.net.fail(line, f"a reaction uses species {number[:20]!r}, which is not in the file")

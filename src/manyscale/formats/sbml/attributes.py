@@ -6,7 +6,7 @@ import re
 from typing import NoReturn
 
 from manyscale.errors import InputError
-from manyscale.formats.sbml.mathml import parse_float
+from manyscale.formats.sbml.mathml import Formula, parse_float
 from manyscale.formats.sbml.own import as_it_was
 from manyscale.formats.sbml.tree import Node
 from manyscale.model.parts import Meta
@@ -26,7 +26,7 @@ class Context:
         if text not in self.remarks:
             self.remarks.append(text)
 
-    def fail(self, node: Node | None, message: str) -> NoReturn:
+    def fail(self, node: Node | Formula | None, message: str) -> NoReturn:
         """Raise InputError that starts with the place."""
         place = self.source if node is None else f"{self.source}, line {node.line}"
         raise InputError(f"{place}: {message}")
@@ -60,6 +60,11 @@ class Context:
             return parse_float(text)
         except ValueError:
             self.fail(node, f"{name}={text[:60]!r} of '{node.tag}' is not a number")
+
+    def given(self, node: Node, name: str, default: float) -> float:
+        """A number with a default."""
+        value = self.number(node, name)
+        return default if value is None else value
 
     def boolean(self, node: Node, name: str, default: bool) -> bool:
         """An optional truth value."""

@@ -72,7 +72,7 @@ def from_level_1(source: Source, root: Node) -> bytes:
         waiting.extend(node.children)
         formula = node.get("formula")
         if node.tag == "compartment" and "volume" not in node.attributes:
-            without_volume.append(node.get("name", ""))
+            without_volume.append(node.text("name"))
         if formula is None:
             continue
         place = f"{source.name}, line {node.line}"

@@ -12,6 +12,7 @@ from manyscale.model.parts import (
     Event,
     Function,
     InitialAssignment,
+    Parameter,
     Participant,
     Reaction,
     Rule,
@@ -49,6 +50,13 @@ class Network:
         self.formulas.append((place, formula, local))
         return formula.body
 
+    def required(self, node: Node, place: str) -> Expr:
+        """The formula of an element that has one."""
+        body = self.formula(node, place)
+        if body is None:
+            self.context.fail(node, f"{place} has no formula; give its math")
+        return body
+
     def all_functions(self, nodes: list[Node]) -> None:
         """Function definitions; one that has the name of an elementary function gets an underscore after it."""
         ids = {node.get("id") for node in nodes}
@@ -68,7 +76,7 @@ class Network:
                     self.context.fail(node, f"the function '{id}' has the name of an elementary one; rename it")
                 self.context.remark(f"the function '{id}' of the model is called '{name}' here; '{id}' is elementary")
             body, meta = formula.body, self.context.meta(node)
-            self.functions.append(Function(name, formula.arguments, body, node.get("name", ""), meta))
+            self.functions.append(Function(name, formula.arguments, body, node.text("name"), meta))
 
     def rule(self, node: Node) -> None:
         kind = RULES.get(node.tag)
@@ -77,7 +85,7 @@ class Network:
         variable = None if kind == "algebraic" else self.context.identifier(node, "variable")
         body = self.formula(node, f"the {kind} rule" + (f" for '{variable}'" if variable else ""))
         if body is not None:
-            self.rules.append(Rule(kind, body, variable, node.get("name", ""), self.context.meta(node)))
+            self.rules.append(Rule(kind, body, variable, node.text("name"), self.context.meta(node)))
 
     def initial_assignment(self, node: Node) -> None:
         symbol = self.context.identifier(node, "symbol")
@@ -95,7 +103,8 @@ class Network:
         context = self.context
         id = context.identifier(node)
         law = node.child("kineticLaw")
-        rate, local, rate_meta = None, (), None
+        rate, rate_meta = None, None
+        local: tuple[Parameter, ...] = ()
         if law is not None:
             local = tuple(
                 parameter(context, self.units, item)
@@ -119,7 +128,7 @@ class Network:
             reversible=context.boolean(node, "reversible", True),
             fast=context.boolean(node, "fast", False),
             compartment=context.reference(node, "compartment"),
-            name=node.get("name", ""), meta=context.meta(node),
+            name=node.text("name"), meta=context.meta(node),
             modifier_meta=tuple(modifier_meta), rate_meta=rate_meta,
         ))  # fmt: skip
 
@@ -138,7 +147,7 @@ class Network:
                 id, amount, constant = id or f"{reaction}__{name}__stoichiometry", None, False
                 self.rules.append(Rule("assignment", body, id))
         meta = context.meta(node)
-        return Participant(name, amount, id, constant, node.get("name", ""), meta)
+        return Participant(name, amount, id, constant, node.text("name"), meta)
 
     def event(self, node: Node, taken: set[str]) -> None:
         context = self.context
@@ -164,12 +173,12 @@ class Network:
             if body is not None:
                 assignments.append((variable, body))
         self.events.append(Event(
-            id=id, trigger=self.formula(trigger_node, f"the trigger of event '{id}'"),
+            id=id, trigger=self.required(trigger_node, f"the trigger of event '{id}'"),
             assignments=tuple(assignments),
             delay=self.formula(node.child("delay"), f"the delay of event '{id}'"),
             priority=self.formula(node.child("priority"), f"the priority of event '{id}'"),
             initial_value=context.boolean(trigger_node, "initialValue", True),
             persistent=context.boolean(trigger_node, "persistent", True),
             use_trigger_values=context.boolean(node, "useValuesFromTriggerTime", True),
-            name=node.get("name", ""), meta=context.meta(node),
+            name=node.text("name"), meta=context.meta(node),
         ))  # fmt: skip

@@ -24,7 +24,7 @@ def declared(document: Document) -> dict[str, bool]:
     for uri in document.namespaces.values():
         match = _PACKAGE.fullmatch(uri)
         if match:
-            required = document.root.get(f"{uri} required", "false")
+            required = document.root.text(f"{uri} required")
             found[match.group(1)] = required.strip() in ("true", "1")
     return found
 

@@ -98,19 +98,19 @@ def _unit_definition(context: Context, node: Node) -> UnitDefinition:
     id = context.identifier(node)
     parts = []
     for unit in node.list("listOfUnits"):
-        kind = unit.get("kind", "").strip()
+        kind = unit.text("kind").strip()
         kind = SPELLINGS.get(kind, kind)
         if kind == "Celsius" or context.number(unit, "offset", 0.0) != 0.0:
             raise UnsupportedError("Celsius", f"{context.source}, line {unit.line}: a unit with an offset; use kelvin")
         if kind not in BASE_UNITS:
             context.fail(unit, f"{kind[:60]!r} in unit definition '{id}' is not a base unit of SBML")
         parts.append(_unit_part(context, unit, kind))
-    return UnitDefinition(id, tuple(parts), node.get("name", ""), context.meta(node))
+    return UnitDefinition(id, tuple(parts), node.text("name"), context.meta(node))
 
 
 def _unit_part(context: Context, node: Node, kind: str) -> UnitPart:
-    exponent, scale = context.number(node, "exponent", 1.0), context.number(node, "scale", 0.0)
-    multiplier = context.number(node, "multiplier", 1.0)
+    exponent, scale = context.given(node, "exponent", 1.0), context.given(node, "scale", 0.0)
+    multiplier = context.given(node, "multiplier", 1.0)
     if not (math.isfinite(exponent) and math.isfinite(multiplier) and abs(scale) < 1000 and scale == int(scale)):
         context.fail(node, f"the unit {kind!r} needs a finite exponent and multiplier and a whole scale")
     return UnitPart(kind, exponent, int(scale), multiplier)
@@ -128,7 +128,7 @@ def compartment(context: Context, units: Units, node: Node) -> Compartment:
         context.fail(node, f"compartment '{id}' has size {size:g}; give a positive size")
     return Compartment(
         id=id, size=size, units=units.name(node.get("units")), dimensions=dimensions,
-        constant=context.boolean(node, "constant", True), name=node.get("name", ""), meta=context.meta(node),
+        constant=context.boolean(node, "constant", True), name=node.text("name"), meta=context.meta(node),
     )  # fmt: skip
 
 
@@ -156,7 +156,7 @@ def species(context: Context, units: Units, node: Node) -> Species:
         only_substance=only_substance, boundary=context.boolean(node, "boundaryCondition", False),
         constant=context.boolean(node, "constant", False),
         conversion_factor=context.reference(node, "conversionFactor"),
-        name=attributes.get("name", ""), meta=context.meta(node),
+        name=node.text("name"), meta=context.meta(node),
     )  # fmt: skip
 
 
@@ -165,5 +165,5 @@ def parameter(context: Context, units: Units, node: Node) -> Parameter:
     return Parameter(
         id=context.identifier(node), value=context.number(node, "value"), units=units.name(node.get("units")),
         constant=node.tag == "localParameter" or context.boolean(node, "constant", True),
-        name=node.get("name", ""), meta=context.meta(node),
+        name=node.text("name"), meta=context.meta(node),
     )  # fmt: skip

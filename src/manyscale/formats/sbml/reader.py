@@ -19,7 +19,7 @@ KNOWN = {1: (1, 2), 2: (1, 2, 3, 4, 5), 3: (1, 2)}  # versions of each level
 def level_and_version(root: Node, source: str) -> tuple[int, int]:
     """SBML level and version of a document."""
     try:
-        level, version = int(root.get("level", "")), int(root.get("version", ""))
+        level, version = int(root.text("level")), int(root.text("version"))
     except ValueError:
         raise InputError(f"{source}, line {root.line}: the 'sbml' element must say its level and version") from None
     if level not in KNOWN or version not in KNOWN[level]:
@@ -87,7 +87,7 @@ def build(document: Document, source: str) -> Model:
         initial_assignments=tuple(network.assignments), rules=tuple(network.rules), events=tuple(network.events),
         functions=tuple(network.functions), constraints=tuple(network.constraints), units=units.all(),
         conversion_factor=context.reference(node, "conversionFactor"),
-        name=node.get("name", ""), meta=meta, remarks=tuple(context.remarks), **names, **own,
+        name=node.text("name"), meta=meta, remarks=tuple(context.remarks), **names, **own,
     )  # fmt: skip
     check_references(context, node, model, network)
     return model

@@ -44,15 +44,19 @@ class Node:
 
     __slots__ = ("attributes", "children", "formula", "line", "raw", "tag")
 
-    def __init__(self, tag: str, attributes: dict, line: int):
+    def __init__(self, tag: str, attributes: dict[str, str], line: int):
         self.tag, self.attributes, self.line = tag, attributes, line
         self.children: list[Node] = []
         self.formula: Formula | None = None
         self.raw: dict[str, str] | None = None
 
-    def get(self, name: str, default: str | None = None) -> str | None:
-        """Attribute by name."""
-        return self.attributes.get(name, default)
+    def get(self, name: str) -> str | None:
+        """Attribute by name, None where it is missing."""
+        return self.attributes.get(name)
+
+    def text(self, name: str) -> str:
+        """Attribute by name, empty where it is missing."""
+        return self.attributes.get(name, "")
 
     def child(self, tag: str) -> Node | None:
         """First child with this tag."""
@@ -109,7 +113,8 @@ class _Builder:
         self.namespaces: dict[str, str] = {}
         self.foreign: dict[str, set[str]] = {}
         self.skipped = 0
-        self.raw_tag, self.content, self.children = "", -1, []  # of a raw element: bytes of content and its elements
+        self.raw_tag, self.content = "", -1  # of a raw element: bytes of content and its elements
+        self.children: list[int] = []
         self.scope: dict[str, list[str]] = {}  # prefix -> namespaces, innermost last
         self.math = MathReader(self.where)
         self.math_line = 0
@@ -256,6 +261,5 @@ class _Builder:
                 f" xmlns:{prefix}={quoted(self.scope[prefix][-1])}" for prefix in wanted if self.scope.get(prefix)
             )
             if extra:
-                name = _NAME.match(piece).end()
-                pieces[i] = piece[:name] + extra + piece[name:]
+                pieces[i] = _NAME.sub(lambda name, extra=extra: name.group() + extra, piece, count=1)
         return "".join(pieces)
