@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
@@ -61,7 +63,7 @@ def test_robertsons_stiff_problem(method):
 def test_species_that_start_at_zero_are_relatively_accurate():
     """A chain born from one species: the last member rises as t^6 through thirty orders of magnitude."""
     ids = "ABCDEFG"
-    reactions = "\n".join(f"r{k}: {a} -> {b}; 1e-3*{a}" for k, (a, b) in enumerate(zip(ids, ids[1:])))
+    reactions = "\n".join(f"r{k}: {a} -> {b}; 1e-3*{a}" for k, (a, b) in enumerate(pairwise(ids)))
     text = "model m()\nA = 1; " + "; ".join(f"{x} = 0" for x in ids[1:]) + f"\n{reactions}\nend\n"
     times = np.geomspace(1e-1, 1e4, 6)
     run = ms.simulate(text, times)

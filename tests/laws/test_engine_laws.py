@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -94,7 +95,7 @@ def test_tighter_tolerances_give_smaller_errors(model, method):
         largest_difference(states(ms.simulate(model, T, rtol=r, method=method)), exact)
         for r in (1e-4, 1e-6, 1e-8, 1e-10)
     ]
-    assert all(fine < 0.2 * coarse + 1e-9 for coarse, fine in zip(errors, errors[1:]))
+    assert all(fine < 0.2 * coarse + 1e-9 for coarse, fine in pairwise(errors))
     assert errors[-1] < 1e-6
 
 

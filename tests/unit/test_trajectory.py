@@ -44,7 +44,7 @@ def test_every_id_has_a_value(run):
 
 
 def test_unknown_ids_are_named_with_near_ones(run):
-    with pytest.raises(ms.InputError, match="twise.*did you mean twice"):
+    with pytest.raises(ms.InputError, match=r"twise.*did you mean twice"):
         run["twise"]
     with pytest.raises(ms.InputError, match="not a species"):
         run.amount("k")
@@ -119,7 +119,7 @@ def test_a_solution_that_blows_up_says_where_and_keeps_what_was_computed():
 
 def test_too_many_steps_say_how_far_it_got():
     text = "model m()\nx = 1; y = 0; x' = 1000*y; y' = -1000*x\nend\n"
-    with pytest.raises(ms.SimulationError, match="steps were not enough: reached t = .* of 100") as caught:
+    with pytest.raises(ms.SimulationError, match=r"steps were not enough: reached t = .* of 100") as caught:
         ms.simulate(text, np.linspace(0, 100, 1001), max_steps=3000)
     assert 0 < len(caught.value.partial.times) < 1001
 
