@@ -127,7 +127,7 @@ def _measured(model: Model, question: Question) -> Scales:
         question=question,
         rows=table,
         splits=found,
-        groups=find_groups(model, kernel, quotient, run, question, table),
+        groups=find_groups(model, kernel, quotient, run, question, found),
         number=copy_numbers(model, run),
         conservation=tuple(law for law in quotient.laws if not law.trivial),
         dimension={"full": kernel.size, "conserved": quotient.size - constrained},

@@ -58,7 +58,8 @@ def settable(model: Model, system: System, *, derived: bool = True) -> set[str]:
     computed |= {system.states[i] for i, _ in system.algebraic}
     if not derived:
         computed |= {item.symbol for item in model.initial_assignments}
-    return {part.id for part in (*model.species, *model.parameters) if part.id not in computed}
+    ids = [*(s.id for s in model.species), *(k.id for k in model.parameters)]
+    return {id for id in ids if id not in computed}
 
 
 def fixed(model: Model, system: System) -> set[str]:

@@ -105,7 +105,7 @@ def _given_horizon(model: Model, question: Question) -> float | None:
         if quantity.parts is None:
             given = quantity.value
         else:
-            unit = Declarations(model).time()
+            unit = Declarations(model).time
             if unit is None:
                 raise UnitsError(
                     f"the model does not declare its unit of time; give the horizon as a plain number, not {given!r}"
@@ -132,7 +132,7 @@ def _derived_horizon(model: Model, kernel: Kernel, remarks: list[str]) -> float:
         run = _run(kernel, times)
         reached = float(run.times[-1]) if len(run.times) else 0.0
         rates = np.array([slowest(quotient, float(t), s, _row(run.parameters, k))[0]
-                          for k, (t, s) in enumerate(zip(run.times, run.states))])  # fmt: skip
+                          for k, (t, s) in enumerate(zip(run.times, run.states, strict=True))])  # fmt: skip
         steps = 0.5 * (rates[1:] + rates[:-1]) * np.diff(run.times)
         done = np.concatenate([[0.0], np.cumsum(steps)])
         relaxed = float(done[-1]) if len(done) else 0.0
@@ -171,8 +171,8 @@ def _reachable(kernel: Kernel, horizon: float, remarks: list[str]) -> float:
     try:
         simulate_ode(kernel, np.linspace(0.0, horizon, 201), max_steps=2_000_000)
     except SimulationError as error:
-        times = error.partial.times if error.partial is not None else ()
-        return _short(float(times[-1]) if len(times) else 0.0, remarks)
+        reached = error.partial.times if error.partial is not None else []
+        return _short(float(reached[-1]) if len(reached) else 0.0, remarks)
     return horizon
 
 

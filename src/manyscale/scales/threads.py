@@ -24,7 +24,7 @@ def _libraries() -> tuple[tuple[Callable, Callable], ...]:
 
     found = []
     for package in (numpy, scipy):
-        folder = Path(package.__file__).parent
+        folder = Path(str(package.__file__)).parent
         for path in (*folder.parent.glob(f"{folder.name}.libs/*openblas*"), *folder.glob(".dylibs/*openblas*")):
             try:
                 library = ctypes.CDLL(str(path))
