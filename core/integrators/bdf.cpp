@@ -15,11 +15,11 @@ double error_constant(int order) {
 }
 
 constexpr int kIterations = 4;
-constexpr double kNewtonShare = 0.02;  // of the tolerance that the error of the nonlinear solution may take
+constexpr double kNewtonShare = 0.01;  // of the tolerance that the error of the nonlinear solution may take
 constexpr double kMatrixDrift = 0.3;   // change of c for which a factored matrix still serves
 constexpr int kJacobianAge = 50;       // steps
 constexpr int kCheapJacobian = 20;     // up to so many states a new factorisation takes a new Jacobian
-constexpr double kSafeSame = 0.9, kSafeLower = 0.85, kSafeHigher = 0.8, kWorthwhile = 1.4;
+constexpr double kSafeSame = 0.85, kSafeLower = 0.8, kSafeHigher = 0.75, kWorthwhile = 1.4;
 
 }  // namespace
 
