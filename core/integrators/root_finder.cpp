@@ -13,25 +13,56 @@ void RootFinder::evaluate(Stepper& stepper, double t, std::vector<double>& g) {
   problem_.roots(t, y_.data(), g.data());
 }
 
+// Samples the step, then walks through the parts between samples in order of time: a sign that differs at the next
+// sample, or at a point between where some function seems to turn back before it reaches zero.
 bool RootFinder::find(Stepper& stepper, double from, double to, double& t, double& before) {
-  constexpr int kSamples = 4;
-  double low = from;
-  for (int s = 1; s <= kSamples; ++s) {
-    const double high = s == kSamples ? to : from + (to - from) * s / kSamples;
-    if (!(high > low)) continue;
-    evaluate(stepper, high, high_);
+  if (!(to > from)) return false;
+  samples_[0].swap(low_);
+  const double width = (to - from) / kSamples;
+  for (int s = 1; s <= kSamples; ++s) evaluate(stepper, s == kSamples ? to : from + width * s, samples_[s]);
+  for (int s = 0; s < kSamples; ++s) {
+    const double a = from + width * s;
+    double b = s + 1 == kSamples ? to : from + width * (s + 1);
+    high_ = samples_[s + 1];
     signs(high_, sign_high_);
-    if (sign_high_ != sign_) {
-      before = low;
-      t = close_in(stepper, before, high);
-      for (int k = 0; k < count_; ++k) fired_[k] = (sign_high_[k] > sign_[k]) - (sign_high_[k] < sign_[k]);
-      sign_before_ = sign_;
-      sign_ = sign_high_;
-      low_ = high_;
-      return true;
-    }
-    low = high;
-    low_.swap(high_);
+    if (sign_high_ == sign_ && !dips(stepper, s, a, width, b)) continue;
+    low_ = samples_[s];
+    before = a;
+    t = close_in(stepper, before, b);
+    for (int k = 0; k < count_; ++k) fired_[k] = (sign_high_[k] > sign_[k]) - (sign_high_[k] < sign_[k]);
+    sign_before_ = sign_;
+    sign_ = sign_high_;
+    low_ = high_;
+    return true;
+  }
+  low_ = samples_[kSamples];
+  return false;
+}
+
+// Whether a function that approaches zero at sample s and moves away from it at s + 1 changes sign in between; then
+// `b` is a time at which it has, and high_ the values there.
+bool RootFinder::dips(Stepper& stepper, int s, double a, double width, double& b) {
+  auto slope = [&](int at, int k) {  // times the distance of samples
+    if (at == 0) return 0.5 * (-3.0 * samples_[0][k] + 4.0 * samples_[1][k] - samples_[2][k]);
+    if (at == kSamples)
+      return 0.5 * (3.0 * samples_[at][k] - 4.0 * samples_[at - 1][k] + samples_[at - 2][k]);
+    return 0.5 * (samples_[at + 1][k] - samples_[at - 1][k]);
+  };
+  for (int k = 0; k < count_; ++k) {
+    if (sign_[k] == 0) continue;
+    const double toward = -sign_[k] * slope(s, k), away = sign_[k] * slope(s + 1, k);
+    if (!(toward > 0.0) || !(away > 0.0)) continue;
+    const double share = toward / (toward + away);
+    if (std::fabs(samples_[s][k]) > 2.0 * toward * share) continue;  // stays well away from zero
+    const double middle = a + share * width;
+    if (!(middle > a && middle < b)) continue;
+    evaluate(stepper, middle, g_);
+    signs(g_, sign_probe_);
+    if (sign_probe_ == sign_) continue;
+    b = middle;
+    high_ = g_;
+    sign_high_ = sign_probe_;
+    return true;
   }
   return false;
 }

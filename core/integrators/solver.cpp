@@ -173,11 +173,11 @@ bool Solver::jumps(double before, double& after) {
 // The step that ran into a jump mixes the equations of both sides. It is repeated by a one-step method, all of whose
 // evaluations lie before the jump.
 void Solver::repeat_until(double before, double after) {
-  roots_.undo();
   barrier_ = before, beyond_ = after;
   const std::vector<double> y(now_->y_before);
   t_ = now_->t_before;
   y_ = y;
+  roots_.undo(t_, y_.data());
   problem_.rhs(t_, y_.data(), f_.data());
   ++statistics_.rhs;
   use(method_ == Method::explicit_rk ? Method::explicit_rk : Method::rosenbrock, before - t_);

@@ -111,3 +111,9 @@ def test_short_pulses_between_output_times_are_not_jumped_over():
 
 def test_sawtooth_and_floor_are_followed():
     assert run("x = 0; x' = floor(time)", [0, 9.5])["x"][-1] == pytest.approx(40.5, rel=1e-9)
+
+
+def test_frequent_switches_are_not_jumped_over_where_nothing_else_limits_the_step():
+    text = "n = 0; n' = 0; E: at sin(5*time) > 0.99: n = n + 1"
+    assert run(text, np.linspace(0, 100, 201))["n"][-1] == 80
+    assert run("n = 0; n' = 0; E: at floor(time) > n: n = n + 1", [0, 20.5])["n"][-1] == 20

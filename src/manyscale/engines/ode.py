@@ -21,6 +21,7 @@ from manyscale.kernels.kernel import Kernel
 METHODS = ("auto", "bdf", "rosenbrock", "explicit")
 FIRST_CHUNK = 2000  # steps until the first look at interruption and progress
 CHUNK_SECONDS = 0.2
+LOOKS = 50  # least number of steps where formulas switch
 STUCK = 2000  # switches in a row that get nowhere
 REASONS = {
     "too_small": "the step size became too small",
@@ -62,10 +63,18 @@ class OdeRun:
         self.chunk, self.steps, self.stuck, self.relaxed = FIRST_CHUNK, 0, 0, 0
         atol, tracking = absolute_tolerance(system, self.y, self.rtol, self.atol)
         options = solver_options(self.kernel, self.y, self.p) if self.delayed else {}
+        if system.roots:
+            options["max_step"] = min(self._longest_step(), options.get("max_step", np.inf))
         self.run = _core.Run(
             self.kernel.new_equations(), self.p, self.rtol, atol,
             method=self.method, max_steps=self.chunk, tracking=tracking, **options,
         )  # fmt: skip
+
+    def _longest_step(self) -> float:
+        """Switches are looked for four times a step: at least that often between two output times, and 200 times in all."""
+        gaps = np.diff(self.times, prepend=0.0)
+        longest = float(np.median(gaps[gaps > 0])) if (gaps > 0).any() else np.inf
+        return min(longest, self.end / LOOKS) if self.end > 0 else np.inf
 
     def finish(self) -> Trajectory:
         """The trajectory of what has been computed."""
@@ -154,7 +163,8 @@ class OdeRun:
         if self.breaks is not None:
             lags = lags_now(self.kernel, self.t, self.y, self.p)
             self.breaks.add(self.t, lags, self.end)
-            self.run.max_step = float(lags[lags > 0].min(initial=np.inf))
+            longest = self._longest_step() if self.kernel.system.roots else np.inf
+            self.run.max_step = float(lags[lags > 0].min(initial=longest))
 
     def _fill(self, count: int) -> None:
         rows = slice(self.written, self.written + count)
