@@ -9,7 +9,8 @@ namespace manyscale::models {
 // Any scalar code for one lane, lane by lane; written to be turned into vector code.
 class LaneScaled : public LaneProblem {
  public:
-  LaneScaled(int n, SparsePattern pattern, std::vector<double> scale) : n_(n), pattern_(std::move(pattern)), scale_(std::move(scale)) {}
+  LaneScaled(int n, SparsePattern pattern, std::vector<double> scale)
+      : n_(n), pattern_(std::move(pattern)), scale_(std::move(scale)) {}
   int size() const override { return n_; }
   void load(int lane, int64_t member) override { s_[lane] = scale_[member]; }
   const SparsePattern& pattern() const override { return pattern_; }
@@ -38,7 +39,8 @@ inline void mapk_lanes(const double* s, const double* y, double* f) {
 
 class LaneMapk : public LaneScaled {
  public:
-  explicit LaneMapk(std::vector<double> scale) : LaneScaled(8, Mapk().pattern(), std::move(scale)), one_(pattern_.nonzeros()) {}
+  explicit LaneMapk(std::vector<double> scale)
+      : LaneScaled(8, Mapk().pattern(), std::move(scale)), one_(pattern_.nonzeros()) {}
   void rhs(const double*, const double* y, double* f) override { mapk_lanes(s_, y, f); }
   void jacobian(const double* t, const double* y, double* values) override {
     double own[8];

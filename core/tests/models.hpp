@@ -39,7 +39,8 @@ inline SparsePattern full_pattern(int n) {
 class Plain : public Problem {
  public:
   using Rhs = std::function<void(double, const double*, double*)>;
-  Plain(int n, Rhs f, Rhs jacobian) : n_(n), f_(std::move(f)), jacobian_(std::move(jacobian)), pattern_(full_pattern(n)) {}
+  Plain(int n, Rhs f, Rhs jacobian)
+      : n_(n), f_(std::move(f)), jacobian_(std::move(jacobian)), pattern_(full_pattern(n)) {}
   int size() const override { return n_; }
   void rhs(double t, const double* y, double* out) override { f_(t, y, out); }
   const SparsePattern& pattern() const override { return pattern_; }
@@ -174,7 +175,8 @@ class Network : public Problem {
     for (auto& r : reactions_)
       for (int j : r.from) {
         auto find = [&](int i) {
-          auto first = pattern_.row.begin() + pattern_.column_start[j], last = pattern_.row.begin() + pattern_.column_start[j + 1];
+          auto first = pattern_.row.begin() + pattern_.column_start[j],
+               last = pattern_.row.begin() + pattern_.column_start[j + 1];
           return static_cast<int>(std::lower_bound(first, last, i) - pattern_.row.begin());
         };
         for (int i : r.from) places_.push_back(find(i));

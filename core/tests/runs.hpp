@@ -19,7 +19,8 @@ struct Path {
   Statistics statistics;
 };
 
-inline Path integrate(Problem& problem, std::vector<double> y0, double t0, const std::vector<double>& times, Options options) {
+inline Path integrate(Problem& problem, std::vector<double> y0, double t0, const std::vector<double>& times,
+                      Options options) {
   Path path;
   path.out.resize(times.size() * y0.size());
   Solver solver(problem, options);

@@ -88,7 +88,8 @@ CLAIM("Robertson's problem matches its reference at 0.4, 40 and 4e5") {
     const Path path = integrate(p, {1, 0, 0}, 0.0, times, options);
     EXPECT(path.end.status == Status::reached);
     for (int k = 0; k < 3; ++k)
-      for (int i = 0; i < 3; ++i) EXPECT_LESS(std::fabs(path.out[3 * k + i] / reference[k][i] - 1), k == 2 ? 2e-5 : 2e-8);
+      for (int i = 0; i < 3; ++i)
+        EXPECT_LESS(std::fabs(path.out[3 * k + i] / reference[k][i] - 1), k == 2 ? 2e-5 : 2e-8);
     EXPECT_LESS(static_cast<double>(path.statistics.steps), 2000.0);
   }
 }
@@ -154,7 +155,8 @@ CLAIM("algebraic equations hold along the whole solution") {
 CLAIM("the MAPK cascade gives the same oscillations in every method, totals kept") {
   models::Mapk p;
   const auto times = grid(0, 3000, 61);
-  const Path reference = integrate(p, models::Mapk::start(), 0.0, times, options_for(8, Method::rosenbrock, 1e-11, 1e-11));
+  const Path reference =
+      integrate(p, models::Mapk::start(), 0.0, times, options_for(8, Method::rosenbrock, 1e-11, 1e-11));
   for (Method method : kMethods) {
     const Path path = integrate(p, models::Mapk::start(), 0.0, times, options_for(8, method, 1e-7, 1e-7));
     EXPECT(path.end.status == Status::reached && path.end.written == 61);

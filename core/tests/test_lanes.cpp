@@ -94,7 +94,8 @@ CLAIM("members in lanes agree with runs one by one, for every method and number 
     for (int threads : {1, 3}) {
       e.method = method;
       const Outcome o = run(e, make, 8, threads);
-      for (int64_t m = 0; m < e.members; ++m) EXPECT(o.results[m].status == Status::reached && o.results[m].written == 41);
+      for (int64_t m = 0; m < e.members; ++m)
+        EXPECT(o.results[m].status == Status::reached && o.results[m].written == 41);
       double worst = 0.0;
       for (size_t k = 0; k < o.out.size(); ++k) worst = std::max(worst, std::fabs(o.out[k] - reference.out[k]));
       EXPECT_LESS(worst, 2e-3);

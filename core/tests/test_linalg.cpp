@@ -21,7 +21,8 @@ std::mt19937& dice() {
 double uniform(double a, double b) { return std::uniform_real_distribution<double>(a, b)(dice()); }
 
 // Norm of b - A x relative to |A| |x| + |b|: the backward error.
-double residual(const SparsePattern& p, const std::vector<double>& v, const std::vector<double>& x, const std::vector<double>& b) {
+double residual(const SparsePattern& p, const std::vector<double>& v, const std::vector<double>& x,
+                const std::vector<double>& b) {
   std::vector<double> r = b, row(b.size(), 0.0);
   for (int j = 0; j < p.columns; ++j)
     for (int e = p.column_start[j]; e < p.column_start[j + 1]; ++e) {
@@ -77,7 +78,8 @@ CLAIM("dense LU reports singular matrices and numbers that are not finite") {
     DenseLu lu;
     lu.resize(n);
     for (int j = 0; j < n; ++j)
-      for (int i = 0; i < n; ++i) lu.matrix()[i + j * n] = j == n - 1 && i != 0 ? 0.0 : j == n - 1 ? 1.0 : uniform(-1, 1);
+      for (int i = 0; i < n; ++i)
+        lu.matrix()[i + j * n] = j == n - 1 && i != 0 ? 0.0 : j == n - 1 ? 1.0 : uniform(-1, 1);
     for (int j = 0; j < n; ++j) lu.matrix()[j * n] = 0.0;
     EXPECT(!lu.factor());
     lu.resize(n);
@@ -116,7 +118,8 @@ CLAIM("sparse LU agrees with the matrix on random patterns, dominant diagonal or
       for (double& x : v) x = uniform(-1, 1);
       for (int j = 0; j < n; ++j)  // diagonal large, ordinary, or tiny: the last needs pivots elsewhere
         for (int e = p.column_start[j]; e < p.column_start[j + 1]; ++e)
-          if (p.row[e] == j) v[e] = again == 0 ? 10.0 : again == 1 ? v[e] : again == 2 && trial % 2 ? 1e-9 * v[e] : 3.0 + v[e];
+          if (p.row[e] == j)
+            v[e] = again == 0 ? 10.0 : again == 1 ? v[e] : again == 2 && trial % 2 ? 1e-9 * v[e] : 3.0 + v[e];
       const double error = sparse_error(lu, p, v);
       if (error < 1e299) EXPECT_LESS(error, again == 1 || again == 2 ? 1e-10 : 1e-11);
       else EXPECT(again == 1 || again == 2);  // a random pattern may be structurally near singular
@@ -134,7 +137,8 @@ CLAIM("sparse LU finds pivots off a zero diagonal, and keeps them while they ser
   lu.analyse(p);
   std::vector<double> v(p.nonzeros());
   for (int j = 0; j < n; ++j)
-    for (int e = p.column_start[j]; e < p.column_start[j + 1]; ++e) v[e] = p.row[e] == j ? 0.0 : (p.row[e] ^ 1) == j ? 2.0 : 0.3;
+    for (int e = p.column_start[j]; e < p.column_start[j + 1]; ++e)
+      v[e] = p.row[e] == j ? 0.0 : (p.row[e] ^ 1) == j ? 2.0 : 0.3;
   EXPECT_LESS(sparse_error(lu, p, v), 1e-12);
   EXPECT(lu.pivoted() == 1);
   for (double& x : v) x *= 1.5;

@@ -70,7 +70,8 @@ CLAIM("a blow-up is reported with its place, time and component") {
 }
 
 CLAIM("numbers that are not finite are refused, or stepped around") {
-  Plain bad(1, [](double t, const double*, double* f) { f[0] = std::sqrt(1 - t); }, [](double, const double*, double*) {});
+  Plain bad(
+      1, [](double t, const double*, double* f) { f[0] = std::sqrt(1 - t); }, [](double, const double*, double*) {});
   bad.time_slope([](double t, const double*, double* d) { d[0] = -0.5 / std::sqrt(1 - t); });
   for (Method method : kMethods) {
     const Path inside = integrate(bad, {0}, 0.0, {0.99}, options_for(1, method, 1e-8, 1e-8));
@@ -157,7 +158,8 @@ CLAIM("the automatic method leaves the explicit one where the problem is stiff a
 }
 
 CLAIM("times at and before the start, equal times and no times are answered") {
-  Plain p(1, [](double, const double* y, double* f) { f[0] = -y[0]; }, [](double, const double*, double* j) { j[0] = -1; });
+  Plain p(
+      1, [](double, const double* y, double* f) { f[0] = -y[0]; }, [](double, const double*, double* j) { j[0] = -1; });
   Solver solver(p, options_for(1, Method::automatic, 1e-8, 1e-8));
   const double y0 = 1;
   solver.start(0.0, &y0, false);
