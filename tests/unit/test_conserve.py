@@ -14,11 +14,11 @@ from manyscale.kernels import compile_model
 from manyscale.model.printing import infix
 from manyscale.scales import measure, resolve
 
-ENZYME = dict(
-    species={"S": "10 uM", "E": "1 uM", "C": 0.0, "P": 0.0},
-    parameters={"kf": "10 1/(uM s)", "kr": "10 1/s", "kcat": "10 1/s"},
-    reactions=["b: S + E <-> C; kf*S*E - kr*C", "c: C -> E + P; kcat*C"],
-)
+ENZYME = {
+    "species": {"S": "10 uM", "E": "1 uM", "C": 0.0, "P": 0.0},
+    "parameters": {"kf": "10 1/(uM s)", "kr": "10 1/s", "kcat": "10 1/s"},
+    "reactions": ["b: S + E <-> C; kf*S*E - kr*C", "c: C -> E + P; kcat*C"],
+}
 
 
 def attempt(model, **question):
@@ -95,7 +95,9 @@ def test_amounts_in_a_growing_compartment_are_conserved():
 
 
 def test_stoichiometries_other_than_one_weigh_the_sum():
-    model = ms.model("dimer", species={"M": 10, "D": 0}, parameters={"k": 1, "r": 1}, reactions=["d: 2 M <-> D; k*M^2 - r*D"])
+    model = ms.model(
+        "dimer", species={"M": 10, "D": 0}, parameters={"k": 1, "r": 1}, reactions=["d: 2 M <-> D; k*M^2 - r*D"]
+    )
     bridge = attempt(model)
     (total,) = [id for id in bridge.restrict if id.startswith("T_")]
     assert infix(bridge.restrict[total]) == "M + 2*D"

@@ -11,12 +11,12 @@ from manyscale.scales import resolve
 
 
 def chain(**changes):
-    fields = dict(
-        species={"A": 4, "B": 0, "C": 0, "D": 1},
-        parameters={"k1": 1, "k2": 0.5, "k3": 0.2, "seen": "= 2*B", "unseen": "= 3*D"},
-        reactions=["r1: A -> B; k1*A", "r2: B -> C; k2*B", "r3: C + D -> ; k3*C*D"],
-        rules=["seen = 2*B", "unseen = 3*D"],
-    )
+    fields = {
+        "species": {"A": 4, "B": 0, "C": 0, "D": 1},
+        "parameters": {"k1": 1, "k2": 0.5, "k3": 0.2, "seen": "= 2*B", "unseen": "= 3*D"},
+        "reactions": ["r1: A -> B; k1*A", "r2: B -> C; k2*B", "r3: C + D -> ; k3*C*D"],
+        "rules": ["seen = 2*B", "unseen = 3*D"],
+    }
     fields["parameters"] = {k: v for k, v in fields["parameters"].items() if not str(v).startswith("=")}
     return ms.model("chain", **{**fields, **changes})
 
@@ -71,7 +71,7 @@ def test_a_varying_volume_is_needed_by_its_species():
 
 
 def test_pruned_ids_cannot_be_lifted():
-    bridge, question = attempt(chain(), "B")
+    bridge, _question = attempt(chain(), "B")
     with pytest.raises(ms.InputError, match="cannot express"):
         compare(bridge, resolve(bridge.fine, ms.Question(observables=["C"], horizon=10)))
     assert "C" not in bridge.lift

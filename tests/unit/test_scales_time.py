@@ -52,7 +52,9 @@ def test_ordered_schur_form_splits_the_space(seed):
         fast = fast_subspace(found, m)
         np.testing.assert_allclose(fast.left @ fast.right, np.eye(m), atol=1e-8)
         projector = fast.projector
-        np.testing.assert_allclose(projector @ matrix, matrix @ projector, atol=1e-6 * np.abs(matrix).max() * np.abs(projector).max())
+        np.testing.assert_allclose(
+            projector @ matrix, matrix @ projector, atol=1e-6 * np.abs(matrix).max() * np.abs(projector).max()
+        )
         assert fast.share().sum() == pytest.approx(m)
         assert len(set(well_chosen(fast))) == m
 
@@ -125,7 +127,9 @@ def test_gaps_of_published_cascades(corpora, id, times, fast, gaps):
     assert found == pytest.approx(gaps, rel=0.02)
 
 
-@pytest.mark.parametrize(("id", "rank", "full"), [(9, 15, 22), (26, 8, 11), (28, 13, 16), (30, 15, 18), (10, 5, 8), (35, 7, 9)])
+@pytest.mark.parametrize(
+    ("id", "rank", "full"), [(9, 15, 22), (26, 8, 11), (28, 13, 16), (30, 15, 18), (10, 5, 8), (35, 7, 9)]
+)
 def test_ranks_of_published_networks(corpora, id, rank, full):
     model = ms.read(corpora / "biomodels" / f"BIOMD{id:010d}.xml")
     quotient, _ = quotient_of(model, [0, 1])
@@ -149,7 +153,9 @@ def test_misaligned_split_of_an_enzyme_with_inflow_is_seen():
         quotient = make_quotient(model, kernel, run.states, run.parameters)
         point = points(quotient, run)[-1]
         ids = [kernel.system.states[i] for i in point.linear.index]
-        return max(point.found.gaps.values()), alignment(point.scaled, np.array([ids.index("C")] if "C" in ids else [ids.index("E")]))
+        return max(point.found.gaps.values()), alignment(
+            point.scaled, np.array([ids.index("C")] if "C" in ids else [ids.index("E")])
+        )
 
     gap, bad = kappa(0.8, 1000, 10, 1, 1)
     assert gap == pytest.approx(323, rel=0.02) and bad == pytest.approx(3.57, rel=0.02)

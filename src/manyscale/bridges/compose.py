@@ -70,8 +70,8 @@ def _settable(model: Model) -> list[str]:
     system = compile_model(model).system
     ruled = {rule.variable for rule in model.rules if rule.kind == "assignment"}
     ruled |= {system.states[i] for i, _ in system.algebraic}
-    found = [part.id for part in (*model.compartments, *model.species, *model.parameters) if part.id not in ruled]
-    return found + [f"{r.id}.{k.id}" for r in model.reactions for k in r.local]
+    ids = [*(c.id for c in model.compartments), *(s.id for s in model.species), *(k.id for k in model.parameters)]
+    return [id for id in ids if id not in ruled] + [f"{r.id}.{k.id}" for r in model.reactions for k in r.local]
 
 
 def lift(chain: Chain) -> dict[str, Expr]:

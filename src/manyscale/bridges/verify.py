@@ -156,7 +156,7 @@ class _Replay:
         self.remarks: list[str] = []
         self.errors: list[float] = []
         self.per = dict.fromkeys(self.ids, 0.0)
-        self.worst = (-1.0, "", {})
+        self.worst: tuple[float, str, dict[str, float]] = (-1.0, "", {})
         self.solver_error: float | None = None
         self.steps = 3_000_000
         self.slack: dict[str, float] = {}
@@ -268,10 +268,10 @@ class _Replay:
         return again, lift_error
 
     def _shift(self, run, tight) -> float:
-        kernel = tight.kernel
-        ids = [id for id in self.ids if id in kernel.names]
-        a, b = (np.array([r[id] for id in ids], dtype=float).reshape(len(ids), -1) for r in (tight, run))
-        return errors_between(Chain(kernel.model), tuple(ids), self.times, a, b).worst
+        """How much the observables change with the tolerance, in the norm."""
+        chain = self.chain if tight.kernel is self.coarse else Chain(self.chain.fine)
+        a, b = (observed(chain, r, self.ids) for r in (tight, run))
+        return errors_between(self.chain, self.ids, self.times, a, b).worst
 
     def _note(self, point: Mapping[str, float], found: Errors) -> None:
         self.errors.append(found.worst)

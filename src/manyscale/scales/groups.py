@@ -85,7 +85,9 @@ def _value(candidate: Candidate, run: Trajectory, begin: float) -> float:
     return float(finite.max()) if len(finite) else float("nan")
 
 
-def _ranges(kernel: Kernel, question: Question, run: Trajectory, kept, values, begin: float) -> list[tuple[float, float] | None]:
+def _ranges(
+    kernel: Kernel, question: Question, run: Trajectory, kept, values, begin: float
+) -> list[tuple[float, float] | None]:
     if not kept or not question.box or kernel.size > LARGE:
         return [None] * len(kept)
     random = np.random.default_rng(1_989)
@@ -131,7 +133,9 @@ def _slow_against_fast(
         other = max(slower, key=lambda s: sizes[s])
         formula = binding.ratio(rates[other], rates[id])  # type: ignore[arg-type]
         result.append(
-            Candidate(f"eps_{id}", formula, f"relaxation of {other} against relaxation of {id}: small where {id} follows")
+            Candidate(
+                f"eps_{id}", formula, f"relaxation of {other} against relaxation of {id}: small where {id} follows"
+            )
         )
     return result
 

@@ -47,7 +47,7 @@ def attempt(model: Model, scales: Scales | None, question: Question) -> Bridge |
 
 def coarse_functions(model: Model) -> set[str]:
     """Ids that are no quantities."""
-    return {part.id for part in (*model.functions, *model.events)}
+    return {f.id for f in model.functions} | {e.id for e in model.events}
 
 
 def influences(model: Model, observables: Iterable[str]) -> set[str]:
@@ -85,8 +85,8 @@ def _sources(model: Model) -> dict[str, set[str]]:
         for part in (*reaction.reactants, *reaction.products):
             if part.id:
                 note(part.id, _stoichiometry(part))
-            species = model.by_id.get(part.species)
-            if isinstance(species, Species) and not (species.boundary or species.constant):
+            moved = model.by_id.get(part.species)
+            if isinstance(moved, Species) and not (moved.boundary or moved.constant):
                 note(part.species, {reaction.id, *([part.id] if part.id else []), *_stoichiometry(part)})
     for rule in model.rules:
         if rule.variable:
