@@ -50,10 +50,15 @@ def carry(bridge: Bridge, values: Mapping[str, float] | None = None) -> dict[str
         formulas = {**bridge.restrict, **bridge.parameters}
         new = {id: float(evaluate(formula, 0.0, full)) for id, formula in formulas.items()}
     found = {}
-    for id in _settable(bridge.coarse):
+    for id in settable(bridge.coarse):
         value = new.get(id, full.get(id, math.nan))
         if math.isfinite(value):
             found[id] = float(value)
+    system = compile_model(bridge.coarse).system
+    for i, _ in system.algebraic:  # where the search for a consistent value starts
+        id = system.states[i]
+        if math.isfinite(new.get(id, math.nan)):
+            found[id] = float(new[id])
     return found
 
 
@@ -65,7 +70,7 @@ def carry_all(chain: Chain, values: Mapping[str, float] | None = None) -> dict[s
     return found
 
 
-def _settable(model: Model) -> list[str]:
+def settable(model: Model) -> list[str]:
     """Ids that have a value of their own at the start: no rule, no algebraic equation determines them."""
     system = compile_model(model).system
     ruled = {rule.variable for rule in model.rules if rule.kind == "assignment"}

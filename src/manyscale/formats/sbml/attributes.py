@@ -11,6 +11,7 @@ from manyscale.formats.sbml.own import as_it_was
 from manyscale.formats.sbml.tree import Node
 from manyscale.model.parts import Meta
 
+_EMPTY = Meta()
 _ID = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -83,9 +84,10 @@ class Context:
         if raw is None and "metaid" not in attributes and "sboTerm" not in attributes:
             return None
         raw = raw or {}
-        return Meta(
+        meta = Meta(
             notes=raw.get("notes", ""),
             annotation=as_it_was(raw.get("annotation", "")),
             sbo=attributes.get("sboTerm", ""),
             meta_id=attributes.get("metaid", ""),
         )
+        return None if meta == _EMPTY else meta
