@@ -95,7 +95,7 @@ def estimate(run: Sampled, fast: np.ndarray, slow: np.ndarray, p: np.ndarray, la
     part = blocks(run, fast, slow, p)
     late = run.times >= layer
     checked = [k for k in few if late[k]] or [len(run.times) - 1]
-    nu, rates, gaps = np.inf, [], []
+    nu, _rates, gaps = np.inf, [], []
     try:
         decay = np.linalg.eigvals(part.d[checked]).real.max(axis=1)
         if decay.max() >= 0 or not np.isfinite(decay).all():

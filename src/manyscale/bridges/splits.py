@@ -67,7 +67,7 @@ class Survey:
         table = partners(split, self.columns)
         if table is None or any(v > 0 for entries in table.values() for v in entries.values()):
             return None
-        members = {i for i in table} | {y for entries in table.values() for y in entries}
+        members = set(table) | {y for entries in table.values() for y in entries}
         if members and not self.plain[list(members)].all():
             return None
         fast, slow = np.array(split.fast, dtype=int), np.array(split.slow, dtype=int)
