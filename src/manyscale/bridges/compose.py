@@ -75,6 +75,8 @@ def settable(model: Model) -> list[str]:
     system = compile_model(model).system
     ruled = {rule.variable for rule in model.rules if rule.kind == "assignment"}
     ruled |= {system.states[i] for i, _ in system.algebraic}
+    kept = {*system.state_index, *system.parameter_index}
+    ruled |= {id for id in system.definitions if f"{id}.amount" not in kept}  # algebraic rules that could be solved
     ids = [*(c.id for c in model.compartments), *(s.id for s in model.species), *(k.id for k in model.parameters)]
     return [id for id in ids if id not in ruled] + [f"{r.id}.{k.id}" for r in model.reactions for k in r.local]
 
