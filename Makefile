@@ -34,7 +34,7 @@ test: $(VENV)/.test             ## everything that should pass on each change (m
 	$(BIN)/python -m pytest -n $(CORES) -m "not full"
 
 test-full: $(VENV)/.test        ## the long batteries too: whole corpora, many points, fuzzing
-	$(BIN)/python -m pytest -n $(CORES)
+	MANYSCALE_FUZZ=new $(BIN)/python -m pytest -n $(CORES)
 
 test-sanitize:                  ## the compiled core's own tests under address + undefined behaviour sanitizers
 	cmake -S core/tests -B build/sanitize -DCMAKE_BUILD_TYPE=Debug -DSANITIZE=ON

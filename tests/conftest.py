@@ -6,6 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples on every run, so that a change is judged by itself; `make test-full` draws new ones.
+settings.register_profile("repeatable", derandomize=True)
+if os.environ.get("MANYSCALE_FUZZ") != "new":
+    settings.load_profile("repeatable")
 
 ROOT = Path(__file__).resolve().parent.parent
 

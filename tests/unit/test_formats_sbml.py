@@ -327,3 +327,16 @@ def test_what_is_left_out_is_said():
     )
     remarks = " ".join(read(text).remarks)
     assert "listOfParameters" in remarks and "outside" in remarks
+
+
+def test_a_number_that_holds_another_element_is_refused():
+    import manyscale as ms
+
+    text = (
+        '<sbml xmlns="http://www.sbml.org/sbml/level3/version2/core" level="3" version="2"><model>'
+        '<listOfParameters><parameter id="x" constant="false"/></listOfParameters><listOfRules>'
+        '<assignmentRule variable="x"><math xmlns="http://www.w3.org/1998/Math/MathML"><cn><lambda/>5</cn></math>'
+        "</assignmentRule></listOfRules></model></sbml>"
+    )
+    with pytest.raises(ms.InputError, match="sep"):
+        ms.read(text)

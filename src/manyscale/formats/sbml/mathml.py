@@ -156,6 +156,8 @@ class MathReader:
         for key, value in attributes.items():
             if key.endswith(" units"):
                 units = value
+        if items and (len(items) > 1 or type(items[0]) is not tuple or items[0][0] != "sep"):
+            raise InputError(f"{self.where()}: a number ('cn') may hold only text and one 'sep'")
         first = items[0][1].strip() if items else ""
         try:
             if kind == "e-notation":
