@@ -61,6 +61,12 @@ def test_events_on_what_nobody_needs_go_with_it():
     assert compare(bridge, question).worst < 1e-6
 
 
+def test_events_with_priorities_are_all_kept():
+    model = chain(events=["at time > 2 priority 1: D = 5", "at time > 2 priority 2: A = 6"])
+    found, _ = attempt(model, "B")
+    assert isinstance(found, Refusal)  # D is set by one of them, and C changes D
+
+
 def test_a_varying_volume_is_needed_by_its_species():
     model = ms.model(
         "cell", species={"A": 4, "B": 1, "V": 1}, compartments={"cell": 1}, parameters={"k": 1, "mu": 0.1},

@@ -100,3 +100,24 @@ def test_region_by_id_takes_factors_and_quantities():
 def test_impossible_regions_are_refused(region):
     with pytest.raises(ms.InputError):
         resolve(decay(), ms.Question(region=region))
+
+
+def test_models_in_which_nothing_changes_still_get_a_question_and_scales():
+    from manyscale.scales import measure
+
+    still = ms.model("still", species={"A": 1}, parameters={"k": 1})
+    question = resolve(still)
+    assert question.observables == ("A",) and question.horizon > 0
+    assert measure(still, question).dimension == {"full": 0, "conserved": 0}
+    switched = ms.model("switched", parameters={"k": 1}, events=["at time > 1: k = 2"])
+    assert resolve(switched).observables == ("k",)
+
+
+def test_what_algebraic_rules_determine_is_not_in_the_box():
+    import dataclasses
+
+    model = ms.model(
+        "bound", species={"A": 1, "B": 3}, parameters={"k": 1}, reactions=["d: A -> ; k*A"], rules=["0 = A + B - 4"]
+    )
+    species = tuple(dataclasses.replace(s, boundary=s.id == "B") for s in model.species)
+    assert set(resolve(model.replace(species=species)).box) == {"A", "k"}

@@ -73,8 +73,9 @@ def carry_all(chain: Chain, values: Mapping[str, float] | None = None) -> dict[s
 def settable(model: Model) -> list[str]:
     """Ids that have a value of their own at the start: no rule, no algebraic equation determines them."""
     system = compile_model(model).system
-    ruled = {rule.variable for rule in model.rules if rule.kind == "assignment"}
-    ruled |= {system.states[i] for i, _ in system.algebraic}
+    ruled = {system.states[i] for i, _ in system.algebraic}
+    kept = {*system.state_index, *system.parameter_index}
+    ruled |= {id for id in system.definitions if f"{id}.amount" not in kept}
     kept = {*system.state_index, *system.parameter_index}
     ruled |= {id for id in system.definitions if f"{id}.amount" not in kept}  # algebraic rules that could be solved
     ids = [*(c.id for c in model.compartments), *(s.id for s in model.species), *(k.id for k in model.parameters)]

@@ -39,10 +39,27 @@ def grid(question: Question, layer: float = 0.0, count: int = 201) -> np.ndarray
 
 
 def floors(model: Model, ids: Sequence[str], largest: np.ndarray) -> np.ndarray:
-    """Smallest sizes that count as a size, one per observable: amounts, concentrations and other values apart."""
+    """Smallest sizes that count as a size, one per observable: amounts, concentrations and other values apart.
+
+    Among the largest values of their kind are the initial values that the model declares.
+    """
     kinds = [_kind(model, id) for id in ids]
-    top = {kind: max((largest[k] for k, one in enumerate(kinds) if one == kind), default=0.0) for kind in set(kinds)}
+    top = dict.fromkeys(kinds, 0.0)
+    for kind, value in (*zip(kinds, largest), *_declared(model)):
+        if kind in top and np.isfinite(value):
+            top[kind] = max(top[kind], float(value))
     return np.array([ZERO * top[kind] for kind in kinds])
+
+
+def _declared(model: Model):
+    """(kind, size) of what the model declares for its species, in the meaning of their ids."""
+    for species in model.species:
+        place = model.by_id.get(species.compartment)
+        size = getattr(place, "size", None) or 1.0
+        if species.initial is None:
+            continue
+        amount = species.initial if species.initial_kind == "amount" else species.initial * size
+        yield _kind(model, species.id), abs(amount if species.only_substance else amount / size)
 
 
 def _kind(model: Model, id: str) -> str:

@@ -54,7 +54,8 @@ def variable_ids(model: Model, system: System) -> list[str]:
 def settable(model: Model, system: System, *, derived: bool = True) -> set[str]:
     """Species and parameters that have an initial value of their own; without `derived`, only those that no initial
     assignment computes."""
-    computed = {rule.variable for rule in model.rules if rule.kind == "assignment"}
+    kept = {*system.state_index, *system.parameter_index}
+    computed = {id for id in system.definitions if f"{id}.amount" not in kept}
     computed |= {system.states[i] for i, _ in system.algebraic}
     if not derived:
         computed |= {item.symbol for item in model.initial_assignments}

@@ -86,13 +86,17 @@ def _observables(model: Model, kernel: Kernel, question: Question, remarks: list
         return tuple(dict.fromkeys(question.observables))
     changing = {*kernel.system.states, *kernel.system.definitions}
     targets = {target for event in model.events for target, _ in event.assignments}
+    names = [id for id in kernel.names if id not in kernel.system.rate_index]
     found = [s.id for s in model.species if s.id in changing or s.id in targets]
+    what = "species that can change"
     if not found:
-        found = [id for id in kernel.system.states if id in kernel.names]
+        found = [id for id in names if id in changing or id in targets]
+        what = "variables that can change"
     if not found:
-        raise InputError("nothing in the model changes in time; there is nothing to observe")
-    what = "species" if any(s.id == found[0] for s in model.species) else "variables"
-    remarks.append(f"All {len(found)} {what} that can change are observables.")
+        found, what = [s.id for s in model.species if s.id in names] or names, "quantities (nothing changes in time)"
+    if not found:
+        raise InputError("the model has no quantities; there is nothing to observe")
+    remarks.append(f"All {len(found)} {what} are observables.")
     return tuple(found)
 
 
@@ -120,6 +124,9 @@ def _given_horizon(model: Model, question: Question) -> float | None:
 def _derived_horizon(model: Model, kernel: Kernel, remarks: list[str]) -> float:
     """See `resolve`. Where no mode relaxes: ten periods, else the time in which something changes ten-fold."""
     y, p = kernel.initial()
+    if not kernel.size:
+        remarks.append("No differential equation says how long to look; horizon t = 10. Give one to be sure.")
+        return 10.0
     quotient = make_quotient(model, kernel, np.array([y]), p)
     rate, median, turning = slowest(quotient, 0.0, y, p)
     end = RELAXATIONS / rate if rate else _growth_time(kernel, y, p)

@@ -23,6 +23,7 @@ from manyscale.bridges.certificate import (
 )
 from manyscale.bridges.compose import carry, start_values
 from manyscale.bridges.norm import NORM
+from manyscale.errors import InputError
 from manyscale.kernels import compile_model
 from manyscale.kernels.kernel import Kernel
 from manyscale.kernels.system import System
@@ -77,6 +78,10 @@ def attempt(model: Model, scales: Scales | None, question: Question) -> Bridge |
         model, [law for law in used if not law.trivial], [s for law, s in zip(used, chosen) if not law.trivial]
     )
     bridge = _bridge(model, system, question, totals, idle)
+    try:
+        compile_model(bridge.coarse)
+    except InputError as error:
+        return Refusal("conserve", f"with totals the other equations of the model cannot be solved ({error})")
     if not _exact(system, used):
         return Refusal(
             "conserve", "a law of the stoichiometry does not hold exactly", where=", ".join(t.law.name for t in totals)

@@ -58,6 +58,9 @@ def influences(model: Model, observables: Iterable[str]) -> set[str]:
     for rule in model.rules:
         if rule.kind == "algebraic":  # which of its symbols it determines depends on the whole system
             todo += symbols(rule.formula)
+    if sum(event.priority is not None for event in model.events) > 1:
+        todo += [event.id for event in model.events]  # who comes first among simultaneous events may be drawn by lot
+        todo += [target for event in model.events for target, _ in event.assignments]
     while todo:
         name = todo.pop()
         if name in needed:
