@@ -9,13 +9,15 @@ from pathlib import Path
 from manyscale.bridges.bridge import Bridge, Chain
 from manyscale.bridges.certificate import Refusal
 from manyscale.bridges.exact import conserve, prune
+from manyscale.bridges.time_search import reduce_in_time
 from manyscale.engines.simulate import as_model
+from manyscale.errors import SimulationError
 from manyscale.model.model import Model
 from manyscale.model.question import Question
-from manyscale.scales import Scales, measure, resolve
+from manyscale.scales import Scales, resolve
 
-METHODS = (prune, conserve)  # cheap first: what is not needed has no totals to speak of
-LEAST_GAP = 4.1  # below this nothing is called fast
+EXACT = (prune, conserve)  # cheap first: what is not needed has no totals to speak of
+DEFAULT_LIMIT = 60.0  # seconds
 
 
 def reduce(
@@ -23,52 +25,41 @@ def reduce(
     question: Question | None = None,
     *,
     scales: Scales | None = None,
-    time_limit: float | None = None,
+    time_limit: float | None = DEFAULT_LIMIT,
     progress: Callable[..., None] | None = None,
 ) -> Chain:
     """The longest chain of bridges that hold for the question, with the refusals met on the way.
 
-    Stops at `time_limit` seconds or at Ctrl-C with the best chain so far. Errors: InputError, SimulationError when the
-    model itself cannot be run.
+    Exact bridges first (what the observables do not need; conserved totals), then fast variables in quasi-steady state
+    as far as the question's tolerance allows over its whole region. Stops at `time_limit` seconds (None: no limit) or
+    at Ctrl-C with the best chain so far. Errors: InputError; SimulationError when the model itself cannot be run.
     """
     note = progress or (lambda *_: None)
     begin = time.monotonic()
+    limit = float("inf") if time_limit is None else float(time_limit)
     fine = as_model(model)
     question = resolve(fine, question)
     bridges: list[Bridge] = []
     refusals: list[Refusal] = []
+
+    def keep(answer: Bridge | Refusal) -> None:
+        (bridges if isinstance(answer, Bridge) else refusals).append(answer)  # type: ignore[arg-type]
+
     try:
-        now = fine
-        for k, method in enumerate(METHODS):
-            if time_limit is not None and time.monotonic() - begin > time_limit:
-                refusals.append(Refusal("search", "the time limit was reached", time.monotonic() - begin, time_limit))
+        for k, method in enumerate(EXACT):
+            if time.monotonic() - begin > limit:
                 break
-            note(k / len(METHODS), f"trying {method.__name__.rsplit('.', 1)[-1]}")
-            answer = method.attempt(now, scales if now is fine else None, question)
-            if isinstance(answer, Bridge):
-                bridges.append(answer)
-                now = answer.coarse
-            else:
-                refusals.append(answer)
-        refusals.append(_time_scales(scales or measure(fine, question)))
+            note(0.1 * k, f"trying {method.__name__.rsplit('.', 1)[-1]}")
+            now = bridges[-1].coarse if bridges else fine
+            keep(method.attempt(now, scales if now is fine else None, question))
+        left = limit - (time.monotonic() - begin)
+        if left > 0:
+            chain = Chain(fine, tuple(bridges))
+            keep(reduce_in_time(chain, question, time_limit=min(left, 3600.0), note=lambda s, t: note(0.2 + 0.8 * s, t)))
+        else:
+            refusals.append(Refusal("search", "the time limit was reached", time.monotonic() - begin, limit))
+    except SimulationError as failure:
+        refusals.append(Refusal("simulate", str(failure).splitlines()[0]))
     except KeyboardInterrupt:
         refusals.append(Refusal("search", "interrupted; this is the best so far"))
     return Chain(fine, tuple(bridges), tuple(refusals))
-
-
-def _time_scales(scales: Scales) -> Refusal:
-    """What the spectrum says about eliminating fast species; this version makes exact bridges only."""
-    gaps = [row.gap for row in scales.rows if row.gap is not None]
-    least = min(gaps, default=None)
-    if least is None or least < LEAST_GAP or len(gaps) < len(scales.rows):
-        return Refusal(
-            "quasi_steady", "no gap between time scales that lasts over the horizon", least or 1.0, LEAST_GAP
-        )
-    species = scales.splits[0].species if scales.splits else scales.rows[0].fast_species
-    return Refusal(
-        "quasi_steady",
-        f"there is a gap ({', '.join(species[:6])} fast), but this version has no closure with a certificate for it; "
-        "nothing is eliminated without one",
-        least,
-        LEAST_GAP,
-    )

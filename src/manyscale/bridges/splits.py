@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from manyscale.bridges.error_estimate import Estimate, Sampled, estimate
+from manyscale.bridges.error_estimate import Estimate, Sampled, estimate, spectral_gap
 from manyscale.bridges.time.network import plain
 from manyscale.bridges.time.split import Split, columns, matrix, partners
 from manyscale.kernels.kernel import Kernel
@@ -48,12 +48,6 @@ class Survey:
         factors = np.asarray(self.kernel.evaluate(self.system.row_factors, 0.0, y, p), dtype=float)
         self.factors = factors if factors.shape == (size,) else np.ones(size)
         self.plain = np.array([plain(self.model, self.system, i) and i not in self.barred for i in range(size)])
-        self.few = [self._few(run) for run in self.runs]
-
-    @staticmethod
-    def _few(run: Sampled) -> np.ndarray:
-        count = 8 if run.states.shape[1] <= 60 else 3
-        return np.unique(np.linspace(1, len(run.times) - 1, min(count, len(run.times) - 1)).astype(int))
 
     def judge(self, split: Split) -> Estimate | None:
         """The worst estimate over the runs; None where the split is impossible or something does not decay."""
@@ -73,9 +67,9 @@ class Survey:
         fast, slow = np.array(split.fast, dtype=int), np.array(split.slow, dtype=int)
         p = matrix(split, table, self.factors)
         worst: Estimate | None = None
-        for run, few in zip(self.runs, self.few):
+        for run in self.runs:
             with np.errstate(all="ignore"):
-                found = estimate(run, fast, slow, p, self.layer, self.counted, few)
+                found = estimate(run, fast, slow, p, self.layer, self.counted)
             if found is None:
                 return None
             if worst is None or found.worst > worst.worst:
@@ -91,6 +85,13 @@ class Survey:
     @property
     def late(self) -> bool:
         return time.monotonic() > self.deadline
+
+
+def best_gap(survey: Survey) -> float:
+    """The largest gap of the spectrum (median over the first run after the layer), wherever it lies."""
+    run = survey.runs[0]
+    gaps = [spectral_gap(values, np.inf) for k, values in run.spectra.items() if run.times[k] >= survey.layer]
+    return float(np.median(gaps)) if gaps else 0.0
 
 
 def ranking(survey: Survey) -> list[int]:

@@ -40,6 +40,7 @@ class Coarse:
     model: Model
     closure: Closure
     totals: tuple[Total, ...]
+    equations: Mapping[str, Expr]  # y' of the fast variables in the coordinates of the split, dependents written out
     fast: tuple[str, ...]
     computed: tuple[str, ...]  # states that became functions of totals
     restrict: Mapping[str, Expr]
@@ -58,7 +59,7 @@ def build(model: Model, system: System, split: Split, observables: Collection[st
     names = _Names(model)
     totals = _totals(model, system, table, names)
     local = _global_names(model, names)
-    closure = _closure(model, system, fast, totals, local)
+    closure, written = _closure(model, system, fast, totals, local)
     used = {k for f in (*closure.rules.values(), *closure.equations.values()) for k in symbols(f)}
     promoted = {old: new for old, new in local.items() if new in used}
     coarse = _Writer(model, system, fast, totals, table, closure, promoted, set(observables)).model()
@@ -71,7 +72,7 @@ def build(model: Model, system: System, split: Split, observables: Collection[st
     restrict = {**{id: Symbol(id) for id in kept}, **{t.id: t.formula for t in totals}}
     lift: dict[str, Expr] = {s.id: Symbol(s.id) for s in model.species}
     parameters = {new: Symbol(old) for old, new in promoted.items()}
-    return Coarse(coarse, closure, totals, fast, computed, restrict, lift, parameters, (*kept, *(t.id for t in totals)))
+    return Coarse(coarse, closure, totals, written, fast, computed, restrict, lift, parameters, (*kept, *(t.id for t in totals)))
 
 
 class _Names:
@@ -145,8 +146,8 @@ def _computed(model: Model, total: Total) -> Expr:
 # the equations
 
 
-def _closure(model: Model, system: System, fast: tuple[str, ...], totals, local: Mapping[str, str]) -> Closure:
-    """Solve the steady-state equations of the fast variables."""
+def _closure(model: Model, system: System, fast: tuple[str, ...], totals, local: Mapping[str, str]):
+    """Solve the steady-state equations of the fast variables: (closure, the equations with dependents written out)."""
     symbol = {old: Symbol(new) for old, new in local.items()}
     rates = {name: substitute(formula, symbol) for name, formula in system.rates}
     variables = {name: substitute(formula, symbol) for name, formula in system.variables}
@@ -164,7 +165,8 @@ def _closure(model: Model, system: System, fast: tuple[str, ...], totals, local:
         right = substitute(system.right_sides[index[y]], flat)
         equations[y] = _inline(right, inside, {k: v for k, v in variables.items() if k in dependents}, dependents)
     kept, inlined = _affine(equations, dependents, fast)
-    return eliminate(inlined, kept)
+    written = {y: substitute(substitute(g, kept), {new: Symbol(old) for old, new in local.items()}) for y, g in inlined.items()}
+    return eliminate(inlined, kept), written
 
 
 def _affine(equations: Mapping[str, Expr], dependents: Mapping[str, Expr], fast) -> tuple[dict, dict]:
@@ -206,6 +208,21 @@ def _inline(formula: Expr, wanted: set[str], definitions: Mapping[str, Expr], st
             return formula
         formula = substitute(formula, {n: definitions[n] for n in names})
     raise NoNetwork("formulas depend on each other too deeply")
+
+
+def decay_formulas(model: Model, system: System, network: Coarse) -> dict[str, Expr]:
+    """-dG/dy of each fast variable's own equation, over fine ids and totals (which are written out again)."""
+    from manyscale.errors import InputError
+    from manyscale.model.algebra import differentiate
+
+    back = {t.id: t.formula for t in network.totals}
+    found = {}
+    for y, equation in network.equations.items():
+        try:
+            found[y] = substitute(mul(-1.0, differentiate(equation, y)), back)
+        except InputError:
+            continue
+    return found
 
 
 # the model

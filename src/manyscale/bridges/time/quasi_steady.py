@@ -145,7 +145,7 @@ def followers(model: Model, gone: Sequence[str]) -> list[str]:
             if id not in late and names & late:
                 late.add(id)
                 changed = True
-    return [id for id in (*gone, *sorted(late - set(gone)))]
+    return [*gone, *sorted(late - set(gone))]
 
 
 def _started(bridge: Bridge) -> Model:

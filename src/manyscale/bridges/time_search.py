@@ -1,0 +1,239 @@
+"""The longest quasi-steady-state reduction that holds over the whole region, or why there is none.
+
+A fast set is grown on first-order estimates, its network is made, and it is run against the fine model at point after
+point. A point where it fails joins the runs on which the next set is grown (as in counterexample-guided refinement), so
+that sets shrink only where they must. What survives every point is pushed towards worse points, then certified.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from manyscale.bridges.bridge import Bridge, Chain
+from manyscale.bridges.certificate import Refusal
+from manyscale.bridges.error_estimate import Estimate
+from manyscale.bridges.norm import Errors, grid
+from manyscale.bridges.promise import certified, inflation
+from manyscale.bridges.splits import LEAST_GAP, SETTLED, Survey, best_gap, grow
+from manyscale.bridges.time.quasi_steady import LAYER_LENGTH, Draft, NoNetwork, barred, draft, unsuitable
+from manyscale.bridges.time.split import Split
+from manyscale.bridges.trials import Point, Trials, spread, worse
+from manyscale.kernels import compile_model
+from manyscale.model.question import Question
+
+NAME = "quasi_steady"
+ROUNDS = 24  # fast sets tried at most
+MOST_RUNS = 8  # fine runs on which sets are grown at a time
+POINTS = (16, 80)  # training points, fewest and most
+CORNERS = 8
+PUSHES = 4  # rounds of search for worse points
+TURNS = 6  # turning points of an observable above which the model counts as oscillating
+
+
+@dataclass
+class Found:
+    """What one round came to."""
+
+    draft: Draft
+    estimate: Estimate
+    errors: dict[int, Errors]
+    limit: float
+
+
+def reduce_in_time(
+    chain: Chain, question: Question, *, time_limit: float = 60.0, note: Callable[[float, str], None] | None = None
+) -> Bridge | Refusal:
+    """A certified bridge from `chain.coarse`, or a refusal. Keeps to `time_limit` seconds; Ctrl-C is passed on."""
+    return _TimeSearch(chain, question, time_limit, note or (lambda *_: None)).result()
+
+
+class _TimeSearch:
+    def __init__(self, chain: Chain, question: Question, time_limit: float, note):
+        self.chain, self.question, self.note = chain, question, note
+        self.model = chain.coarse
+        self.kernel = compile_model(self.model)
+        self.begin = time.monotonic()
+        self.deadline = self.begin + time_limit
+        self.time_limit = time_limit
+        self.horizon = float(question.horizon)  # type: ignore[arg-type]
+        self.layer = question.entry * self.horizon
+        self.tolerance = question.tolerance
+        count = 121 if self.kernel.size <= 150 else 81
+        self.trials = Trials(chain, question, grid(question, self.layer, count), self.deadline)
+        self.rejected: list[str] = []
+        self.last: tuple[float, str] = (float("inf"), "")
+
+    def result(self) -> Bridge | Refusal:
+        system = self.kernel.system
+        reason = unsuitable(self.model, system)
+        if reason:
+            return Refusal(NAME, reason)
+        if system.size < 2:
+            return Refusal(NAME, "there is only one variable", float(system.size), 2.0)
+        if not self.trials.ids:
+            return Refusal(NAME, "no observable can be followed")
+        first = self.trials.nominal()
+        if first is None:
+            return Refusal(NAME, "the model itself cannot be run over the horizon")
+        survey = self._survey(first)
+        gap = best_gap(survey)
+        if gap < LEAST_GAP:
+            return Refusal(NAME, "no gap between time scales that lasts over the horizon", gap, LEAST_GAP)
+        self._points(survey)
+        found = self._search(survey)
+        return found if isinstance(found, Bridge) else self._refusal(first, survey, gap)
+
+    def _survey(self, first: Point) -> Survey:
+        system = self.kernel.system
+        observed = set(self.trials.ids)
+        counted = np.array([id in observed for id in system.states])
+        if not observed <= set(system.states):  # some observables are formulas of states
+            reached = {id for id in observed if id not in system.states}
+            counted |= bool(reached)
+        return Survey(
+            self.model, self.kernel, [self.trials.sample(first)], self.layer, 0.5 * self.tolerance, counted,
+            frozenset(barred(self.model, system)), self.begin + 0.6 * self.time_limit,
+        )  # fmt: skip
+
+    def _points(self, survey: Survey) -> None:
+        """Training points: as many as a quarter of the time allows; the first ones join the survey."""
+        dimension = len(self.trials.box)
+        for k, unit in enumerate(spread(POINTS[1], dimension, CORNERS)):
+            share = (time.monotonic() - self.begin) / self.time_limit
+            if share > 0.6 or (k >= POINTS[0] and share > 0.2):
+                break
+            point = self.trials.add(unit)
+            if point is not None and len(survey.runs) < 4:
+                survey.runs = [*survey.runs, self.trials.sample(point)]
+            self.note(0.1 * k / POINTS[1], "running the model over its region")
+
+    # the loop
+
+    def _search(self, survey: Survey) -> Bridge | None:
+        limit = 0.5 * self.tolerance
+        cap = survey.kernel.size
+        for turn in range(ROUNDS):
+            if self.trials.late:
+                break
+            self.note(0.1 + 0.8 * turn / ROUNDS, "looking for what is fast")
+            survey.limit, survey.seen = limit, {}
+            split = grow(survey)
+            split = self._with_gap(survey, split.prefix(cap))
+            if not split.fast:
+                break
+            found = self._try(survey, split, limit)
+            if isinstance(found, Bridge):
+                return found
+            if isinstance(found, Point):  # a counterexample
+                run = self.trials.sample(found)
+                if any(run is known for known in survey.runs):
+                    limit *= 0.6
+                else:
+                    survey.runs = [survey.runs[0], *survey.runs[1:][-(MOST_RUNS - 2) :], run]
+            elif isinstance(found, int):  # no network with the last of them
+                cap = found
+            if limit < 1e-3 * self.tolerance:
+                break
+        return None
+
+    def _with_gap(self, survey: Survey, split: Split) -> Split:
+        """The longest beginning of the fast set that has a gap below it."""
+        while split.fast:
+            found = survey.judge(split)
+            if found is not None and found.typical_gap >= LEAST_GAP and SETTLED / found.nu <= self.layer:
+                return split
+            split = split.prefix(len(split.fast) - 1)
+        return split
+
+    def _try(self, survey: Survey, split: Split, limit: float) -> Bridge | Point | int | None:
+        """Make the network and run it at every point: a bridge, a point where it fails, or a shorter length to try."""
+        estimate = survey.judge(split)
+        assert estimate is not None
+        names = [self.kernel.system.states[i] for i in split.fast]
+        projected = min(self.layer, LAYER_LENGTH / estimate.nu)
+        try:
+            made = draft(self.model, split, layer=projected, entry=self.layer, observables=self.trials.ids)
+        except NoNetwork as reason:
+            self._reject(names, str(reason))
+            return len(split.fast) - 1
+        errors: dict[int, Errors] = {}
+        visited: set[bytes] = set()
+        allowed = self.tolerance / 1.5
+        for turn in range(PUSHES + 1):
+            for k, point in enumerate(self.trials.points):
+                if k in errors:
+                    continue
+                if self.trials.late and (turn or k >= POINTS[0]):
+                    break
+                errors[k] = self.trials.error(made.bridge, point)
+                if not errors[k].worst <= allowed:
+                    self._reject(names, f"error {errors[k].worst:.2g} of {errors[k].observable}")
+                    self.last = min(self.last, (errors[k].worst, errors[k].observable))
+                    return point
+            if self.trials.late or turn == PUSHES:
+                break
+            for unit in worse(self.trials.points, {k: e.worst for k, e in errors.items()}, visited):
+                self.trials.add(unit)
+        return self._promise(made, estimate, errors, survey)
+
+    def _promise(self, made: Draft, estimate: Estimate, errors: dict[int, Errors], survey: Survey) -> Bridge | Point | None:
+        if len(errors) < min(POINTS[0], len(self.trials.points)):
+            return None
+        values = np.array([e.worst for e in errors.values()])
+        bound = inflation(values) * float(values.max())
+        if bound > self.tolerance:
+            worst = max(errors, key=lambda k: errors[k].worst)
+            self._reject(list(made.network.fast), f"bound {bound:.2g} from {len(values)} points")
+            self.last = min(self.last, (bound, errors[worst].observable))
+            return self.trials.points[worst]
+        certificate = certified(self, made, estimate, list(errors.values()), bound, survey)
+        return replace(made.bridge, certificate=certificate)
+
+    def _reject(self, names: list[str], why: str) -> None:
+        text = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+        self.rejected.append(f"{text} fast: {why}")
+
+    # reasons
+
+    def _refusal(self, first: Point, survey: Survey, gap: float) -> Refusal:
+        error, observable = self.last
+        if self.trials.late:
+            return Refusal(NAME, "the time limit was reached before a reduction could be certified; allow more time",
+                           time.monotonic() - self.begin, self.time_limit)  # fmt: skip
+        if self.turning(first) > TURNS:
+            reason = "the model oscillates: a reduced model drifts in phase, which no error at each time survives"
+        elif self.rejected:
+            reason = (
+                "what is fast near the model's own values does not stay so over the region; a smaller region may pass"
+            )
+        else:
+            reason = "eliminating any variable would cost more than the tolerance"
+        value = error if np.isfinite(error) else self._least(survey)
+        return Refusal(NAME, reason, value, self.tolerance, where=observable or f"largest gap {gap:.3g}")
+
+    def _least(self, survey: Survey) -> float | None:
+        """The smallest estimated error of eliminating one variable."""
+        single = [e.worst for key, e in survey.seen.items() if e is not None and len(key[0]) == 1]
+        return min(single, default=None)
+
+    def turning(self, point: Point) -> int:
+        """The most turning points of an observable, small ripples left out."""
+        most = 0
+        for row in point.rows:
+            size = np.ptp(row)
+            if size <= 0:
+                continue
+            extremes, direction, last = 0, 0, row[0]
+            for value in row[1:]:
+                if abs(value - last) > 0.05 * size:
+                    turn = 1 if value > last else -1
+                    extremes += turn != direction and direction != 0
+                    direction, last = turn, value
+                elif (value - last) * direction > 0:
+                    last = value
+            most = max(most, extremes)
+        return most

@@ -1,0 +1,160 @@
+"""Points of the region at which fine and coarse are run and compared while a reduction is being made.
+
+The points are scrambled Sobol points of the box (logarithmic) and some of its corners; the fine run of each is kept, so
+that every candidate costs coarse runs only. They are not the points that `verify` uses.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from manyscale.bridges.bridge import Bridge, Chain
+from manyscale.bridges.compose import carry, carry_all, observed
+from manyscale.bridges.error_estimate import Sampled, sampled
+from manyscale.bridges.norm import Errors, errors_between
+from manyscale.engines.ode import simulate_ode
+from manyscale.errors import ManyscaleError
+from manyscale.kernels import compile_model
+from manyscale.model.question import Question
+
+RTOL = 1e-7
+SEED = 104_729
+PATIENCE, LEAST_STEPS = 50, 20_000  # a run may take that many times the steps of the nominal one
+ROWS = 5_000_000  # numbers kept as Jacobians of one run, at most
+
+
+@dataclass
+class Point:
+    """One point: `unit` in the unit box, `values` overrides of the model that is reduced, the fine run."""
+
+    unit: np.ndarray
+    values: dict[str, float]
+    rows: np.ndarray  # (observables, times)
+    states: np.ndarray
+    parameters: np.ndarray
+    errors: dict[int, Errors] = field(default_factory=dict)
+    sample: Sampled | None = None
+
+
+class Trials:
+    """Runs of the model `chain.coarse` at points of the question's region (which is one of `chain.fine`)."""
+
+    def __init__(self, chain: Chain, question: Question, times: np.ndarray, deadline: float = float("inf")):
+        self.chain, self.question, self.times, self.deadline = chain, question, times, deadline
+        self.model = chain.coarse
+        self.kernel = compile_model(self.model)
+        self.ids = tuple(id for id in question.observables if id in set(self.kernel.names))
+        self.box = dict(question.box)
+        self.points: list[Point] = []
+        self.failed = 0
+        self.steps = 3_000_000
+        self.coarse_steps = 0
+        self.seconds = 0.0  # of the slowest fine run
+
+    def overrides(self, unit: np.ndarray) -> dict[str, float]:
+        """Overrides of the original fine model at a point of the unit box; none at the nominal point."""
+        if not len(unit) or np.isnan(unit).any():
+            return {}
+        found = {}
+        for (id, (low, high)), u in zip(self.box.items(), unit):
+            found[id] = float(low * (high / low) ** u) if low > 0 else float(low + u * (high - low))
+        return found
+
+    def add(self, unit: np.ndarray) -> Point | None:
+        """Run the fine model at a point; None where it cannot be run."""
+        begin = time.monotonic()
+        try:
+            values = self.overrides(unit)
+            start = carry_all(self.chain, values) if self.chain.bridges else values
+            run = simulate_ode(self.kernel, self.times, values=start, rtol=RTOL, max_steps=self.steps)
+            rows = np.array([run[id] for id in self.ids], dtype=float).reshape(len(self.ids), len(self.times))
+            if not np.isfinite(rows).all() or not np.isfinite(run.states).all():
+                raise FloatingPointError
+        except (ManyscaleError, FloatingPointError):
+            self.failed += 1
+            return None
+        if not self.points:
+            self.steps = PATIENCE * int(run.stats.get("steps", 0)) + LEAST_STEPS
+        self.seconds = max(self.seconds, time.monotonic() - begin)
+        point = Point(unit, start, rows, run.states, run.parameters)
+        self.points.append(point)
+        return point
+
+    def nominal(self) -> Point | None:
+        """The model as it is."""
+        return self.add(np.full(len(self.box), np.nan))
+
+    def sample(self, point: Point) -> Sampled:
+        """Jacobians along the fine run of a point, at as many rows as fit."""
+        if point.sample is None:
+            size = max(self.kernel.size, 1)
+            wanted = 48 if size <= 100 else 24 if size <= 300 else 10
+            count = max(8, min(wanted, ROWS // size**2))
+            keep = np.unique(np.linspace(0, len(self.times) - 1, count).astype(int))
+            point.sample = sampled(self.kernel, self.times, point.states, point.parameters, keep)
+        return point.sample
+
+    def error(self, bridge: Bridge, point: Point) -> Errors:
+        """Error of a bridge from `chain.coarse` at one point; infinite where the coarse model cannot be run."""
+        try:
+            start = carry(bridge, point.values)
+            kernel = compile_model(bridge.coarse)
+            run = simulate_ode(kernel, self.times, values=start, rtol=RTOL, max_steps=self.steps)
+            found = observed(bridge, run, self.ids)
+        except ManyscaleError as failure:
+            return Errors({}, float("inf"), f"the coarse model cannot be run: {str(failure)[:200]}", 0.0)
+        return errors_between(Chain(self.model, (bridge,)), self.ids, self.times, point.rows, found)
+
+    @property
+    def late(self) -> bool:
+        return time.monotonic() > self.deadline
+
+
+def spread(count: int, dimension: int, corners: int) -> list[np.ndarray]:
+    """Points of the unit box: first opposite corners, then Sobol points."""
+    from scipy.stats import qmc
+
+    random = np.random.default_rng(SEED)
+    found: list[np.ndarray] = []
+    for _ in range((corners + 1) // 2):
+        corner = (random.random(dimension) < 0.5).astype(float)
+        found += [corner, 1.0 - corner]
+    rest = max(count - len(found), 0)
+    if dimension == 0:
+        return []
+    if dimension > qmc.Sobol.MAXDIM:
+        inner = random.random((rest, dimension))
+    else:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            inner = qmc.Sobol(dimension, scramble=True, seed=random).random(rest) if rest else np.empty((0, dimension))
+    return [*found[:count], *inner]
+
+
+def worse(points: Sequence[Point], errors: Mapping[int, float], visited: set[bytes]) -> list[np.ndarray]:
+    """Where the error should be larger still: corners along a linear fit of its logarithm, and from the worst point."""
+    usable = [(p.unit, errors[k]) for k, p in enumerate(points) if k in errors and not np.isnan(p.unit).any()]
+    usable = [(u, e) for u, e in usable if np.isfinite(e) and e > 0]
+    if len(usable) < 4:
+        return []
+    units, values = np.array([u for u, _ in usable]), np.log([e for _, e in usable])
+    centred = units - 0.5
+    ridge = centred.T @ centred + 0.02 * len(values) * np.eye(centred.shape[1])
+    slope = np.linalg.solve(ridge, centred.T @ (values - values.mean()))
+    worst = units[int(values.argmax())]
+    corner = (slope > 0).astype(float)
+    strong = np.abs(slope) >= np.quantile(np.abs(slope), 0.7)
+    mixed = np.where(strong, corner, worst)
+    proposals = [mixed, corner, 0.5 * (worst + corner), np.where(strong, corner, np.round(worst))]
+    fresh = []
+    for unit in proposals:
+        key = np.round(unit, 3).tobytes()
+        if key not in visited:
+            visited.add(key)
+            fresh.append(unit)
+    return fresh
