@@ -186,3 +186,43 @@ def test_errors_of_a_chain_add_up():
     assert whole.tier == "estimated"
     assert whole.error.bound == pytest.approx(0.02 + 0.03 * 1.02)
     assert any("region of each step" in a.text for a in whole.assumptions)
+
+
+def random_network(seed: int) -> ms.Model:
+    """Mass action among species that are amounts or concentrations in two compartments, some with conversion factors."""
+    random = np.random.default_rng(seed)
+    size = int(random.integers(3, 9))
+    ids = [f"x{k}" for k in range(size)]
+    places = {"a": float(random.uniform(0.5, 2)), "b": float(random.uniform(0.5, 2))}
+    reactions = []
+    for k in range(int(random.integers(1, size))):
+        left, right = (
+            random.choice(ids, 2, replace=False),
+            random.choice(ids, int(random.integers(1, 3)), replace=False),
+        )
+        counts = random.integers(1, 3, size=2)
+        sides = [" + ".join(f"{n} {s}" for n, s in zip(counts, side)) for side in (left[: 1 + k % 2], right)]
+        reactions.append(f"r{k}: {sides[0]} -> {sides[1]}; {random.uniform(0.1, 2):.3f}*{'*'.join(left[: 1 + k % 2])}")
+    model = ms.model(
+        f"random{seed}", species={s: f"{random.uniform(0.5, 2):.3f} in {'ab'[k % 2]}" for k, s in enumerate(ids)},
+        compartments=places, parameters={"cf": 2.5}, reactions=reactions, rates="amount",
+    )  # fmt: skip
+    species = tuple(
+        dataclasses.replace(s, only_substance=bool(random.random() < 0.3),
+                            conversion_factor="cf" if random.random() < 0.2 else None)
+        for s in model.species
+    )  # fmt: skip
+    return model.replace(species=species)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_totals_of_random_networks_replace_equations_exactly(seed):
+    model = random_network(seed)
+    question = resolve(model, ms.Question(horizon=1.0))
+    found = conserve.attempt(model, measure(model, question), question)
+    if not isinstance(found, Bridge):
+        assert "no sum of amounts" in found.reason
+        return
+    moved = {s.id: 0.3 + 0.1 * k for k, s in enumerate(model.species)}
+    assert compare(found, question, moved).worst < 1e-6
+    assert compile_model(found.coarse).size == compile_model(model).size - len(found.eliminated)

@@ -172,3 +172,18 @@ def test_scales_as_data_and_text(examples):
     assert scales.dimension == {"full": 4, "conserved": 2}
     assert scales.splits[0].species == ("C",)
     assert "conserved" in str(scales)
+
+
+def test_time_scales_after_events_are_measured_too():
+    model = ms.model("switch", species={"A": 1}, parameters={"k": 1}, reactions=["d: A -> ; k*A", "f: -> A; 1"],
+                     events=["at time > 3: k = 100"])  # fmt: skip
+    rows = measure(model, ms.Question(horizon=10)).rows
+    assert rows[0].time_scales == pytest.approx((1.0,))
+    assert all(row.time_scales == pytest.approx((0.01,)) for row in rows if row.t > 3)
+    assert any(3 < row.t < 3.1 for row in rows)
+
+
+def test_networks_of_hundreds_of_species_are_measured(corpora):
+    scales = measure(ms.read(corpora / "nets" / "egfr_net.net"), ms.Question(horizon=1000))
+    assert scales.dimension == {"full": 356, "conserved": 351}
+    assert len(scales.rows) >= 5 and all(len(row.time_scales) > 300 for row in scales.rows)

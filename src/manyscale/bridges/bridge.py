@@ -103,6 +103,11 @@ class Chain:
 
         return certificate(self)
 
+    def __str__(self) -> str:
+        lines = [f"{bridge.name} ({bridge.certificate.tier}): {bridge.certificate.claim}" for bridge in self.bridges]
+        lines = lines or ["Nothing was reduced."]
+        return "\n".join([*lines, *(f"refused {one.name}: {one.reason}" for one in self.refusals)])
+
     @property
     def tier(self) -> str:
         return weakest(bridge.certificate.tier for bridge in self.bridges)
