@@ -27,7 +27,9 @@ def inflation(errors: np.ndarray) -> float:
     return float(np.clip(np.exp(0.45 * sigma * few), LEAST_INFLATION, MOST_INFLATION))
 
 
-def certified(search, made: Draft, estimate: Estimate, errors: Sequence[Errors], bound: float, survey: Survey) -> Certificate:
+def certified(
+    search, made: Draft, estimate: Estimate, errors: Sequence[Errors], bound: float, survey: Survey
+) -> Certificate:
     """The certificate of a bridge that kept to the tolerance at every training point."""
     question, network = search.question, made.network
     worst = max(e.worst for e in errors)
@@ -69,7 +71,9 @@ def _assumptions(made: Draft, errors: Sequence[Errors], estimate: Estimate) -> t
     how = set(made.network.closure.how.values())
     found = [
         Assumption("the fast block of the Jacobian decays along every run used", "checked"),
-        Assumption(f"its slowest mode decays {estimate.typical_gap:.3g} times faster than the slow ones move", "checked"),
+        Assumption(
+            f"its slowest mode decays {estimate.typical_gap:.3g} times faster than the slow ones move", "checked"
+        ),
         Assumption(f"fine and coarse runs compared at {len(errors)} points of the region, corners included", "checked"),
         Assumption("points between those tried are no worse than the safety factor allows", "assumed"),
     ]
@@ -78,7 +82,5 @@ def _assumptions(made: Draft, errors: Sequence[Errors], estimate: Estimate) -> t
     if "quadratic" in how:
         found.append(Assumption("of two roots of a quadratic the attracting one is taken", "proved"))
     if "numeric" in how:
-        found.append(
-            Assumption("the root of the remaining equations is followed from the projected start", "checked")
-        )
+        found.append(Assumption("the root of the remaining equations is followed from the projected start", "checked"))
     return tuple(found)

@@ -55,7 +55,9 @@ def reduce(
         left = limit - (time.monotonic() - begin)
         if left > 0:
             chain = Chain(fine, tuple(bridges))
-            keep(reduce_in_time(chain, question, time_limit=min(left, 3600.0), note=lambda s, t: note(0.2 + 0.8 * s, t)))
+            keep(
+                reduce_in_time(chain, question, time_limit=min(left, 3600.0), note=lambda s, t: note(0.2 + 0.8 * s, t))
+            )
         else:
             refusals.append(Refusal("search", "the time limit was reached", time.monotonic() - begin, limit))
     except SimulationError as failure:

@@ -180,7 +180,9 @@ class _TimeSearch:
                 self.trials.add(unit)
         return self._promise(made, estimate, errors, survey)
 
-    def _promise(self, made: Draft, estimate: Estimate, errors: dict[int, Errors], survey: Survey) -> Bridge | Point | None:
+    def _promise(
+        self, made: Draft, estimate: Estimate, errors: dict[int, Errors], survey: Survey
+    ) -> Bridge | Point | None:
         if len(errors) < min(POINTS[0], len(self.trials.points)):
             return None
         values = np.array([e.worst for e in errors.values()])

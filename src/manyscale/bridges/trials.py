@@ -24,7 +24,7 @@ from manyscale.model.question import Question
 
 RTOL = 1e-7
 SEED = 104_729
-PATIENCE, LEAST_STEPS = 50, 20_000  # a run may take that many times the steps of the nominal one
+PATIENCE, LEAST_STEPS = 8, 5_000  # a run may take that many times the steps of the nominal one
 ROWS = 5_000_000  # numbers kept as Jacobians of one run, at most
 
 
@@ -93,7 +93,7 @@ class Trials:
         """Jacobians along the fine run of a point, at as many rows as fit."""
         if point.sample is None:
             size = max(self.kernel.size, 1)
-            wanted = 48 if size <= 100 else 24 if size <= 300 else 10
+            wanted = len(self.times) if size <= 40 else 60 if size <= 100 else 24 if size <= 300 else 10
             count = max(8, min(wanted, ROWS // size**2))
             keep = np.unique(np.linspace(0, len(self.times) - 1, count).astype(int))
             point.sample = sampled(self.kernel, self.times, point.states, point.parameters, keep)

@@ -72,7 +72,9 @@ def build(model: Model, system: System, split: Split, observables: Collection[st
     restrict = {**{id: Symbol(id) for id in kept}, **{t.id: t.formula for t in totals}}
     lift: dict[str, Expr] = {s.id: Symbol(s.id) for s in model.species}
     parameters = {new: Symbol(old) for old, new in promoted.items()}
-    return Coarse(coarse, closure, totals, written, fast, computed, restrict, lift, parameters, (*kept, *(t.id for t in totals)))
+    return Coarse(
+        coarse, closure, totals, written, fast, computed, restrict, lift, parameters, (*kept, *(t.id for t in totals))
+    )
 
 
 class _Names:
@@ -165,7 +167,9 @@ def _closure(model: Model, system: System, fast: tuple[str, ...], totals, local:
         right = substitute(system.right_sides[index[y]], flat)
         equations[y] = _inline(right, inside, {k: v for k, v in variables.items() if k in dependents}, dependents)
     kept, inlined = _affine(equations, dependents, fast)
-    written = {y: substitute(substitute(g, kept), {new: Symbol(old) for old, new in local.items()}) for y, g in inlined.items()}
+    written = {
+        y: substitute(substitute(g, kept), {new: Symbol(old) for old, new in local.items()}) for y, g in inlined.items()
+    }
     return eliminate(inlined, kept), written
 
 

@@ -211,4 +211,16 @@ def stamp(model: Model) -> dict:
     return {"source_hash": source_hash(model), "versions": versions()}
 
 
-__all__ = ["Draft", "Expr", "NoNetwork", "Refusal", "barred", "columns", "draft", "np", "quasi_steady", "recipe", "unsuitable"]
+__all__ = [
+    "Draft",
+    "Expr",
+    "NoNetwork",
+    "Refusal",
+    "barred",
+    "columns",
+    "draft",
+    "np",
+    "quasi_steady",
+    "recipe",
+    "unsuitable",
+]
