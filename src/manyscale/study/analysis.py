@@ -231,17 +231,19 @@ def summary(model: Model) -> dict[str, Any]:
 
 def dimension(chain: Chain) -> dict[str, int]:
     """Numbers of differential equations: of the model, without conserved ones, and of the reduced model."""
-    full = compile_model(chain.fine).size
-    conserved = full
+    conserved = full = _differential(chain.fine)
     for bridge in chain.bridges:
         if bridge.name == "conserve":
-            conserved = compile_model(bridge.coarse).size
+            conserved = _differential(bridge.coarse)
             break
-    return {
-        "full": full,
-        "conserved": conserved,
-        "reduced": compile_model(chain.coarse).size if chain.bridges else full,
-    }
+    return {"full": full, "conserved": conserved, "reduced": _differential(chain.coarse)}
+
+
+def _differential(model: Model) -> int:
+    """States that have a rate of change; those of algebraic equations follow from them."""
+    kernel = compile_model(model)
+    mass = kernel.mass(kernel.initial()[1])
+    return kernel.size if mass is None else int(mass.any(axis=1).sum())
 
 
 def versions() -> dict[str, str]:
