@@ -39,6 +39,7 @@ class Survey:
     deadline: float = float("inf")
     seen: dict = field(default_factory=dict)
     tried: int = 0
+    slopes: list = field(default_factory=list)
 
     def __post_init__(self):
         self.system = self.kernel.system
@@ -148,11 +149,11 @@ def _single(survey: Survey, best: Split, state: int) -> Split:
 
 def fast_reactions(survey: Survey, state: int) -> list[int]:
     """The reactions that contribute most to the decay of a state, one per direction."""
-    if not hasattr(survey, "slopes"):
+    if not survey.slopes:
         run = survey.runs[0]
         rows = np.unique(np.linspace(len(run.times) // 3, len(run.times) - 1, 4).astype(int))
         _, p = survey.kernel.initial()
-        survey.slopes = [survey.kernel.rate_jacobian(run.times[k], run.states[k], p) for k in rows]  # type: ignore[attr-defined]
+        survey.slopes = [survey.kernel.rate_jacobian(run.times[k], run.states[k], p) for k in rows]
     share: dict[tuple, float] = {}
     first: dict[tuple, int] = {}
     for j, column in enumerate(survey.columns):
@@ -160,7 +161,7 @@ def fast_reactions(survey: Survey, state: int) -> list[int]:
         if not number:
             continue
         key = tuple(sorted((i, v / number) for i, v in column.items()))
-        value = -float(number) * float(np.mean([s[j, state] for s in survey.slopes]))  # type: ignore[attr-defined]
+        value = -float(number) * float(np.mean([s[j, state] for s in survey.slopes]))
         share[key] = share.get(key, 0.0) + value
         first.setdefault(key, j)
     order = sorted((key for key in share if share[key] > 0 and len(key) > 1), key=lambda key: -share[key])

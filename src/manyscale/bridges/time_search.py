@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -26,22 +26,13 @@ from manyscale.kernels import compile_model
 from manyscale.model.question import Question
 
 NAME = "quasi_steady"
-ROUNDS = 24  # fast sets tried at most
+ROUNDS = 60  # fast sets tried at most
+REGROWN = 6  # times that a set is grown anew after a failure that the estimate can see
 MOST_RUNS = 8  # fine runs on which sets are grown at a time
 POINTS = (16, 80)  # training points, fewest and most
 CORNERS = 8
 PUSHES = 4  # rounds of search for worse points
 TURNS = 6  # turning points of an observable above which the model counts as oscillating
-
-
-@dataclass
-class Found:
-    """What one round came to."""
-
-    draft: Draft
-    estimate: Estimate
-    errors: dict[int, Errors]
-    limit: float
 
 
 def reduce_in_time(
@@ -65,6 +56,7 @@ class _TimeSearch:
         count = 121 if self.kernel.size <= 150 else 81
         self.trials = Trials(chain, question, grid(question, self.layer, count), self.deadline)
         self.rejected: list[str] = []
+        self.blame: dict[int, int] = {}  # points where something failed: tried first
         self.last: tuple[float, str] = (float("inf"), "")
 
     def result(self) -> Bridge | Refusal:
@@ -114,63 +106,74 @@ class _TimeSearch:
     # the loop
 
     def _search(self, survey: Survey) -> Bridge | None:
-        limit = 0.5 * self.tolerance
-        cap = survey.kernel.size
-        for turn in range(ROUNDS):
-            if self.trials.late:
-                break
-            self.note(0.1 + 0.8 * turn / ROUNDS, "looking for what is fast")
-            survey.limit, survey.seen = limit, {}
-            split = grow(survey)
-            split = self._with_gap(survey, split.prefix(cap))
-            if not split.fast:
-                break
-            found = self._try(survey, split, limit)
+        """Grow, and grow again where a point shows what was overlooked; then take away what fails, until all holds."""
+        limit = survey.limit = 0.5 * self.tolerance
+        split = grow(survey)
+        grown = 1
+        for rounds in range(ROUNDS):
+            if not split.fast or self.trials.late:
+                return None
+            self.note(0.1 + 0.8 * rounds / ROUNDS, f"{len(split.fast)} fast variables: running both models")
+            found = self._try(survey, split)
             if isinstance(found, Bridge):
                 return found
-            if isinstance(found, Point):  # a counterexample
-                run = self.trials.sample(found)
-                if any(run is known for known in survey.runs):
-                    limit *= 0.6
-                else:
-                    survey.runs = [survey.runs[0], *survey.runs[1:][-(MOST_RUNS - 2) :], run]
-            elif isinstance(found, int):  # no network with the last of them
-                cap = found
-            if limit < 1e-3 * self.tolerance:
-                break
+            if found is None:  # no network, or no gap, with the last of them
+                split = split.prefix(len(split.fast) - 1)
+                continue
+            run = self.trials.sample(found)
+            new = not any(run is known for known in survey.runs)
+            if new:
+                survey.runs = [survey.runs[0], *survey.runs[1:][-(MOST_RUNS - 2) :], run]
+            foreseen = replace(survey, runs=[run], seen={}).judge(split)
+            if new and grown < REGROWN and (foreseen is None or foreseen.worst > limit):
+                grown += 1
+                survey.seen = {}
+                split = grow(survey)
+            else:
+                split = self._without_worst(survey, split, run)
         return None
 
-    def _with_gap(self, survey: Survey, split: Split) -> Split:
-        """The longest beginning of the fast set that has a gap below it."""
-        while split.fast:
-            found = survey.judge(split)
-            if found is not None and found.typical_gap >= LEAST_GAP and SETTLED / found.nu <= self.layer:
-                return split
-            split = split.prefix(len(split.fast) - 1)
-        return split
+    def _without_worst(self, survey: Survey, split: Split, run) -> Split:
+        """Without the variables whose elimination costs most at a run where it failed (one, or a tenth of them)."""
+        if len(split.fast) == 1:
+            return split.prefix(0)
+        alone = replace(survey, runs=[run], seen={})
+        costs = []
+        for k in range(len(split.fast)):
+            found = alone.judge(split.without((k,)))
+            costs.append(found.worst if found is not None else float("inf"))
+            if self.trials.late:
+                break
+        costs += [float("inf")] * (len(split.fast) - len(costs))
+        order = sorted(range(len(costs)), key=lambda k: (costs[k], -k))
+        return split.without(order[: max(1, len(split.fast) // 10)])
 
-    def _try(self, survey: Survey, split: Split, limit: float) -> Bridge | Point | int | None:
-        """Make the network and run it at every point: a bridge, a point where it fails, or a shorter length to try."""
+    def _try(self, survey: Survey, split: Split) -> Bridge | Point | None:
+        """Make the network and run it at every point: a bridge, a point where it fails, or None without a network."""
+        survey.seen = {}
         estimate = survey.judge(split)
-        assert estimate is not None
+        if estimate is None or estimate.typical_gap < LEAST_GAP or SETTLED / estimate.nu > self.layer:
+            return None
         names = [self.kernel.system.states[i] for i in split.fast]
         projected = min(self.layer, LAYER_LENGTH / estimate.nu)
         try:
             made = draft(self.model, split, layer=projected, entry=self.layer, observables=self.trials.ids)
         except NoNetwork as reason:
             self._reject(names, str(reason))
-            return len(split.fast) - 1
+            return None
         errors: dict[int, Errors] = {}
         visited: set[bytes] = set()
         allowed = self.tolerance / 1.5
         for turn in range(PUSHES + 1):
-            for k, point in enumerate(self.trials.points):
+            for k in sorted(range(len(self.trials.points)), key=lambda k: (-self.blame.get(k, 0), k)):
                 if k in errors:
                     continue
-                if self.trials.late and (turn or k >= POINTS[0]):
+                if self.trials.late and (turn or len(errors) >= POINTS[0]):
                     break
+                point = self.trials.points[k]
                 errors[k] = self.trials.error(made.bridge, point)
                 if not errors[k].worst <= allowed:
+                    self.blame[k] = max(self.blame.values(), default=0) + 1
                     self._reject(names, f"error {errors[k].worst:.2g} of {errors[k].observable}")
                     self.last = min(self.last, (errors[k].worst, errors[k].observable))
                     return point
@@ -191,6 +194,7 @@ class _TimeSearch:
             worst = max(errors, key=lambda k: errors[k].worst)
             self._reject(list(made.network.fast), f"bound {bound:.2g} from {len(values)} points")
             self.last = min(self.last, (bound, errors[worst].observable))
+            self.blame[worst] = max(self.blame.values(), default=0) + 1
             return self.trials.points[worst]
         certificate = certified(self, made, estimate, list(errors.values()), bound, survey)
         return replace(made.bridge, certificate=certificate)

@@ -25,6 +25,7 @@ from manyscale.model.question import Question
 RTOL = 1e-7
 SEED = 104_729
 PATIENCE, LEAST_STEPS = 8, 5_000  # a run may take that many times the steps of the nominal one
+DENSE = 2_000  # times at which the runs for estimates are looked at
 ROWS = 5_000_000  # numbers kept as Jacobians of one run, at most
 
 
@@ -93,11 +94,21 @@ class Trials:
         """Jacobians along the fine run of a point, at as many rows as fit."""
         if point.sample is None:
             size = max(self.kernel.size, 1)
-            wanted = len(self.times) if size <= 40 else 60 if size <= 100 else 24 if size <= 300 else 10
+            wanted = 200 if size <= 40 else 80 if size <= 100 else 24 if size <= 300 else 10
             count = max(8, min(wanted, ROWS // size**2))
-            keep = np.unique(np.linspace(0, len(self.times) - 1, count).astype(int))
-            point.sample = sampled(self.kernel, self.times, point.states, point.parameters, keep)
+            times, states, p = self._dense(point)
+            point.sample = sampled(self.kernel, times, states, p, telling_rows(times, states, count))
         return point.sample
+
+    def _dense(self, point: Point) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The fine run of a point at more times, so that fast changes within it are seen."""
+        horizon = float(self.times[-1])
+        times = np.unique(np.concatenate([self.times, np.linspace(0.0, horizon, DENSE)]))
+        try:
+            run = simulate_ode(self.kernel, times, values=point.values, rtol=RTOL, max_steps=self.steps)
+        except ManyscaleError:
+            return self.times, point.states, point.parameters
+        return times, run.states, run.parameters
 
     def error(self, bridge: Bridge, point: Point) -> Errors:
         """Error of a bridge from `chain.coarse` at one point; infinite where the coarse model cannot be run."""
@@ -113,6 +124,21 @@ class Trials:
     @property
     def late(self) -> bool:
         return time.monotonic() > self.deadline
+
+
+def telling_rows(times: np.ndarray, states: np.ndarray, count: int) -> np.ndarray:
+    """Rows of a run spread evenly over what happens: change of the states, and time, linear and logarithmic."""
+    size = np.abs(states).max(axis=0)
+    size = np.where(size > 0, size, 1.0)
+    change = np.abs(np.diff(states / size, axis=0)).max(axis=1, initial=0.0)
+    first = times[1] if len(times) > 1 else 1.0
+    log = np.diff(np.log(np.maximum(times, first)))
+    even = np.diff(times)
+    parts = [part / part.sum() for part in (change, log, even) if part.sum() > 0]
+    if not parts or len(times) <= count:
+        return np.arange(len(times))
+    along = np.concatenate([[0.0], np.cumsum(sum(parts))])
+    return np.unique(np.searchsorted(along, np.linspace(0.0, along[-1], count)).clip(0, len(times) - 1))
 
 
 def spread(count: int, dimension: int, corners: int) -> list[np.ndarray]:

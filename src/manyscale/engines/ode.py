@@ -13,7 +13,7 @@ from manyscale.engines.consistent import make_consistent
 from manyscale.engines.constraints import violations
 from manyscale.engines.delays import Breakpoints, lags_now, solver_options
 from manyscale.engines.events import EndlessEvents, EventQueue
-from manyscale.engines.tolerance import absolute_tolerance, check_tolerance, coarser_tolerance
+from manyscale.engines.tolerance import absolute_tolerance, check_tolerance, coarser_tolerance, whole_floor
 from manyscale.engines.trajectory import Trajectory
 from manyscale.errors import InputError, SimulationError
 from manyscale.kernels.kernel import Kernel
@@ -62,6 +62,8 @@ class OdeRun:
         self.breaks = Breakpoints() if self.delayed else None
         self.chunk, self.steps, self.stuck, self.relaxed = FIRST_CHUNK, 0, 0, 0
         atol, tracking = absolute_tolerance(system, self.y, self.rtol, self.atol)
+        if self.has_mass and self.atol is None:
+            atol = np.maximum(atol, whole_floor(self.kernel, self.y, self.p, self.rtol))
         options = solver_options(self.kernel, self.y, self.p) if self.delayed else {}
         if system.roots:
             options["max_step"] = min(self._longest_step(), options.get("max_step", np.inf))

@@ -46,6 +46,17 @@ def typical_sizes(system: System, y0: np.ndarray) -> np.ndarray:
     return typical
 
 
+def whole_floor(kernel, y0: np.ndarray, p: np.ndarray, rtol: float) -> np.ndarray:
+    """`floor_tolerance` where species that rules compute count too: for models with algebraic equations, whose states
+    may all begin near zero while everything that is abundant follows from a rule."""
+    system = kernel.system
+    ids = [s.id for s in kernel.model.species if s.id in set(kernel.names)]
+    values = np.abs(kernel.observe(ids, np.zeros(1), y0[None, :], p)[:, 0]) if ids else np.zeros(0)
+    largest = values[np.isfinite(values)].max(initial=0.0)
+    species = np.asarray(system.state_is_species, dtype=bool)
+    return np.where(species, max(FLOOR * rtol, LOWEST) * largest, 0.0)
+
+
 def coarser_tolerance(system: System, y: np.ndarray, attempt: int) -> np.ndarray:
     """Absolute tolerances at the level of rounding errors between states of very different size.
 

@@ -21,13 +21,14 @@ from manyscale.scales.measure import Scales
 
 
 def attempt(model: Model, scales: Scales | None, question: Question) -> Bridge | Refusal:
-    """The bridge to the model without what the observables do not need; a Refusal where they need all of it."""
+    """The bridge to the model without what the observables do not need; a Refusal where they need all of
+    its differential equations (leaving out constants alone is not worth another model)."""
     needed = influences(model, question.observables)
     coarse = _without(model, needed)
     before, after = compile_model(model).size, compile_model(coarse).size
     gone = [s.id for s in model.species if s.id not in needed]
-    if before == after and len(coarse.reactions) == len(model.reactions) and not gone:
-        return Refusal("prune", "the observables depend on every species of the model", float(len(gone)), 1.0)
+    if before == after:
+        return Refusal("prune", "the observables depend on every differential equation of the model", 0.0, 1.0)
     kept = [s.id for s in coarse.species]
     states = set(compile_model(coarse).system.states)
     lift: dict[str, Expr] = {

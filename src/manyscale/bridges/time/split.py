@@ -38,6 +38,11 @@ class Split:
     def extended(self, state: int, direction: int | None) -> Split:
         return Split(self.size, (*self.fast, state), (*self.directions, direction))
 
+    def without(self, places) -> Split:
+        """Without the fast variables at these places of `fast`."""
+        keep = [k for k in range(len(self.fast)) if k not in places]
+        return Split(self.size, tuple(self.fast[k] for k in keep), tuple(self.directions[k] for k in keep))
+
     def prefix(self, count: int) -> Split:
         return Split(self.size, self.fast[:count], self.directions[:count])
 
