@@ -38,7 +38,13 @@ def test_what_lies_downstream_is_left_out():
 
 def test_observing_everything_leaves_nothing_to_prune():
     found, _ = attempt(chain(), "A", "B", "C", "D")
-    assert isinstance(found, Refusal) and "every species" in found.reason
+    assert isinstance(found, Refusal) and "every differential equation" in found.reason
+
+
+def test_constants_alone_are_not_worth_another_model():
+    model = chain(species={"A": 4, "B": 0, "C": 0, "D": 1, "Z": "1 fixed"})
+    found, _ = attempt(model, "A", "B", "C", "D")
+    assert isinstance(found, Refusal)
 
 
 def test_variables_of_rules_and_fluxes_can_be_observed():
