@@ -112,6 +112,12 @@ def test_a_bound_is_held_against_the_true_error(enzyme, question):
     assert set(boastful.worst_point) <= set(question.box)
 
 
+def test_without_a_bound_the_tolerance_of_the_question_is_the_promise(enzyme, question):
+    asked = dataclasses.replace(question, observables=("P",), tolerance=0.001)
+    found = verify(standard_qssa(enzyme, None), asked, points=3)
+    assert found.bound == 0.001 and found.violations == 3
+
+
 def test_points_are_held_back_reproducible_and_inside_the_box(question):
     one, again, other = sample(question.box, 8, 0), sample(question.box, 8, 0), sample(question.box, 8, 1)
     assert one == again and one != other

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from manyscale.bridges.bridge import Bridge, Chain
+from manyscale.bridges.certificate import ErrorStatement
 from manyscale.bridges.compose import carry_all, lifted, observed
 from manyscale.bridges.norm import ZERO, Errors, errors_between, floors, grid
 from manyscale.engines.ode import simulate_ode
@@ -150,7 +151,7 @@ class _Replay:
         self.twice = self._said_twice(known)
         certificate = chain.certificate
         self.exact = certificate.tier == "exact"
-        self.bound = 0.0 if self.exact else (certificate.error.bound if certificate.error else None)
+        self.bound = 0.0 if self.exact else _promised(certificate.error, question)
         self.done = self.skipped = 0
         self.broken: list[str] = []
         self.remarks: list[str] = []
@@ -208,7 +209,7 @@ class _Replay:
         try:
             self.tight = self._run(self.fine, point, TIGHT)
             self.fine_shift = self._shift(fine, self.tight)
-            good = self.fine_shift <= max(WOBBLE, self._limit(RTOL) if np.isfinite(self._limit(RTOL)) else 0.0)
+            good = self.fine_shift <= max(WOBBLE, self._limit(RTOL))
         except SimulationError:
             good = False
         if not good:
@@ -246,7 +247,7 @@ class _Replay:
         return max((e - self.slack.get(id, 0.0) for id, e in found.per_observable.items()), default=0.0)
 
     def _limit(self, rtol: float) -> float:
-        return EXACT * rtol if self.exact else float("inf") if self.bound is None else self.bound
+        return EXACT * rtol if self.exact else self.bound
 
     def _suspicious(self, error: float, rtol: float) -> bool:
         return error > self._limit(rtol) or not np.isfinite(error)
@@ -291,6 +292,11 @@ class _Replay:
             reasons=tuple(dict.fromkeys((*self.broken, *self.remarks))), solver_error=self.solver_error,
             effectivity=effectivity, errors=tuple(self.errors), not_compared=self.absent,
         )  # fmt: skip
+
+
+def _promised(error: ErrorStatement | None, question: Question) -> float:
+    """The bound of the certificate; without one, what the question asked for."""
+    return question.tolerance if error is None or error.bound is None else error.bound
 
 
 def _brief(error: Exception) -> str:
