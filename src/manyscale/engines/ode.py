@@ -22,7 +22,8 @@ METHODS = ("auto", "bdf", "rosenbrock", "explicit")
 FIRST_CHUNK = 2000  # steps until the first look at interruption and progress
 CHUNK_SECONDS = 0.2
 LOOKS = 50  # least number of steps where formulas switch
-STUCK = 2000  # switches in a row that get nowhere
+SLIDING = 500  # switches in a row within SLIDING_SHARE of the run: the solution slides along a condition
+SLIDING_SHARE = 1e-5
 REASONS = {
     "too_small": "the step size became too small",
     "not_finite": "the equations gave a value that is not a finite number",
@@ -60,7 +61,7 @@ class OdeRun:
         if self.has_mass:
             self.y = make_consistent(self.kernel, self.t, self.y, self.p)
         self.breaks = Breakpoints() if self.delayed else None
-        self.chunk, self.steps, self.stuck, self.relaxed = FIRST_CHUNK, 0, 0, 0
+        self.chunk, self.steps, self.switches, self.switched_at, self.relaxed = FIRST_CHUNK, 0, 0, 0.0, 0
         atol, tracking = absolute_tolerance(system, self.y, self.rtol, self.atol)
         if self.has_mass and self.atol is None:
             atol = np.maximum(atol, whole_floor(self.kernel, self.y, self.p, self.rtol))
@@ -100,7 +101,6 @@ class OdeRun:
             status, t, count, blame, size = self.run.advance(
                 stop, self.times[self.written : upto], self.states[self.written :]
             )
-            self.stuck = self.stuck + 1 if status == "root" and t <= self.t * (1 + 1e-13) and not count else 0
             self.t, self.y = t, self.run.y
             self._fill(count)
             if status == "step_limit":
@@ -112,6 +112,7 @@ class OdeRun:
                     self._last_look()
                     return self.finish()
             elif status == "root":
+                self._count_switch()
                 self._settle(switched=True)
             else:
                 self._give_up(status, blame, size)
@@ -129,11 +130,6 @@ class OdeRun:
 
     def _settle(self, switched: bool) -> None:
         """Carry out the events that are due; start anew where the state jumped or a formula switched."""
-        if self.stuck > STUCK:
-            raise SimulationError(
-                f"at t = {self.t:g} of {self.end:g} a condition keeps switching to and fro: the solution slides along it; "
-                "make the switch gradual, or add a little hysteresis", partial=self.finish(),
-            )  # fmt: skip
         jumped = self._events()
         if switched and self.has_mass and not jumped:
             self.y = make_consistent(self.kernel, self.t, self.y, self.p)
@@ -177,6 +173,20 @@ class OdeRun:
         if self.delayed:
             for k in range(rows.start, rows.stop):
                 self.p_rows[k] = self.run.parameters_at(float(self.times[k]), np.ascontiguousarray(self.states[k]))
+
+    def _count_switch(self) -> None:
+        """Tells of progress now and then, and ends a run that slides along a condition."""
+        self.switches += 1
+        if self.switches % SLIDING:
+            return
+        if self.t - self.switched_at < SLIDING_SHARE * self.end:
+            raise SimulationError(
+                f"at t = {self.t:g} of {self.end:g} a condition keeps switching to and fro: the solution slides along it; "
+                "make the switch gradual, or add a little hysteresis", partial=self.finish(),
+            )  # fmt: skip
+        self.switched_at = self.t
+        if self.progress is not None:
+            self.progress(self.t / self.end if self.end else 1.0)
 
     def _long_run(self, seconds: float) -> None:
         self.steps += self.chunk
