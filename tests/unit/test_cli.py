@@ -109,7 +109,7 @@ def test_analyze_of_an_enzyme_leaves_a_report_a_study_and_a_small_model(examples
     assert {"S", "P"} <= set(small.by_id)
     study = json.loads((tmp_path / "study.json").read_text(encoding="utf-8"))
     assert study["dimension"]["reduced"] < study["dimension"]["full"] == 4
-    assert [bridge["name"] for bridge in study["chain"]] == ["conserve"]
+    assert any(bridge["name"] not in ("conserve", "prune") for bridge in study["chain"])
 
 
 def test_refusal_is_a_result_and_removes_an_old_small_model(tmp_path, capsys):
