@@ -57,6 +57,12 @@ Points = Annotated[int, typer.Option(min=1, help="Held-back points at which full
 TimeLimit = Annotated[
     float | None, typer.Option(help="Stop looking for more after this many seconds and keep the best so far.")
 ]
+Formulas = Annotated[
+    bool,
+    typer.Option(
+        "--formulas", help="Eliminate only what follows by formula: no algebraic equations in the small model."
+    ),
+]
 Seed = Annotated[int, typer.Option(help="Seed of the random points.")]
 
 
@@ -86,6 +92,7 @@ def analyze(
     points: Points = 32,
     seed: Seed = 0,
     time_limit: TimeLimit = None,
+    formulas: Formulas = False,
     json: Json = False,
 ) -> None:
     """Find time scales and a certified smaller model; write a report.
@@ -106,6 +113,7 @@ def analyze(
             points=points,
             seed=seed,
             time_limit=time_limit,
+            formulas=formulas,
             progress=note,
         )
         files = save(study, out)
@@ -207,6 +215,7 @@ def reduce(
     points: Points = 32,
     seed: Seed = 0,
     time_limit: TimeLimit = None,
+    formulas: Formulas = False,
     json: Json = False,
 ) -> None:
     """Make a model smaller, check it, write the small model only."""
@@ -222,6 +231,7 @@ def reduce(
             points=points,
             seed=seed,
             time_limit=time_limit,
+            formulas=formulas,
             progress=note,
             pictures=False,
         )

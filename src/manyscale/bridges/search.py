@@ -26,12 +26,15 @@ def reduce(
     *,
     scales: Scales | None = None,
     time_limit: float | None = DEFAULT_LIMIT,
+    formulas: bool = False,
     progress: Callable[..., None] | None = None,
 ) -> Chain:
     """The longest chain of bridges that hold for the question, with the refusals met on the way.
 
     Exact bridges first (what the observables do not need; conserved totals), then fast variables in quasi-steady state
-    as far as the question's tolerance allows over its whole region. Stops at `time_limit` seconds (None: no limit) or
+    as far as the question's tolerance allows over its whole region. With `formulas`, only variables that follow from the
+    others by formula are eliminated: the reduced model then has no algebraic equations, which many simulators cannot
+    solve. Stops at `time_limit` seconds (None: no limit) or
     at Ctrl-C with the best chain so far. Errors: InputError; SimulationError when the model itself cannot be run.
     """
     note = progress or (lambda *_: None)
@@ -56,7 +59,13 @@ def reduce(
         if left > 0:
             chain = Chain(fine, tuple(bridges))
             keep(
-                reduce_in_time(chain, question, time_limit=min(left, 3600.0), note=lambda s, t: note(0.2 + 0.8 * s, t))
+                reduce_in_time(
+                    chain,
+                    question,
+                    time_limit=min(left, 3600.0),
+                    formulas=formulas,
+                    note=lambda s, t: note(0.2 + 0.8 * s, t),
+                )
             )
         else:
             refusals.append(Refusal("search", "the time limit was reached", time.monotonic() - begin, limit))

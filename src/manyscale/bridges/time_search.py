@@ -19,6 +19,7 @@ from manyscale.bridges.error_estimate import Estimate
 from manyscale.bridges.norm import Errors, grid
 from manyscale.bridges.promise import certified, inflation
 from manyscale.bridges.splits import LEAST_GAP, SETTLED, Survey, best_gap, grow
+from manyscale.bridges.time.network import build
 from manyscale.bridges.time.quasi_steady import LAYER_LENGTH, Draft, NoNetwork, barred, draft, unsuitable
 from manyscale.bridges.time.split import Split
 from manyscale.bridges.trials import Point, Trials, spread, worse
@@ -36,15 +37,19 @@ TURNS = 6  # turning points of an observable above which the model counts as osc
 
 
 def reduce_in_time(
-    chain: Chain, question: Question, *, time_limit: float = 60.0, note: Callable[[float, str], None] | None = None
-) -> Bridge | Refusal:
-    """A certified bridge from `chain.coarse`, or a refusal. Keeps to `time_limit` seconds; Ctrl-C is passed on."""
-    return _TimeSearch(chain, question, time_limit, note or (lambda *_: None)).result()
+    chain: Chain, question: Question, *, time_limit: float = 60.0, formulas: bool = False,
+    note: Callable[[float, str], None] | None = None,
+) -> Bridge | Refusal:  # fmt: skip
+    """A certified bridge from `chain.coarse`, or a refusal. Keeps to `time_limit` seconds; Ctrl-C is passed on.
+
+    formulas: eliminate only what follows by formula, so that the coarse model has no algebraic equations.
+    """
+    return _TimeSearch(chain, question, time_limit, formulas, note or (lambda *_: None)).result()
 
 
 class _TimeSearch:
-    def __init__(self, chain: Chain, question: Question, time_limit: float, note):
-        self.chain, self.question, self.note = chain, question, note
+    def __init__(self, chain: Chain, question: Question, time_limit: float, formulas: bool, note):
+        self.chain, self.question, self.formulas, self.note = chain, question, formulas, note
         self.model = chain.coarse
         self.kernel = compile_model(self.model)
         self.begin = time.monotonic()
@@ -114,6 +119,10 @@ class _TimeSearch:
             if not split.fast or self.trials.late:
                 return None
             self.note(0.1 + 0.8 * rounds / ROUNDS, f"{len(split.fast)} fast variables: running both models")
+            if self.formulas:
+                split = self._by_formula(split)
+                if not split.fast:
+                    return None
             found = self._try(survey, split)
             if isinstance(found, Bridge):
                 return found
@@ -132,6 +141,20 @@ class _TimeSearch:
             else:
                 split = self._without_worst(survey, split, run)
         return None
+
+    def _by_formula(self, split: Split) -> Split:
+        """Without the variables whose equations have no closed solution, the least relaxed of them first."""
+        system = self.kernel.system
+        while split.fast and not self.trials.late:
+            try:
+                unsolved = build(self.model, system, split, self.trials.ids).closure.equations
+            except NoNetwork:
+                return split
+            places = [k for k, i in enumerate(split.fast) if system.states[i] in unsolved]
+            if not places:
+                return split
+            split = split.without((places[-1],))
+        return split
 
     def _without_worst(self, survey: Survey, split: Split, run) -> Split:
         """Without the variables whose elimination costs most at a run where it failed (one, or a tenth of them)."""

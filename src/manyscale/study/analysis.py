@@ -34,6 +34,7 @@ def analyze(
     points: int = 32,
     seed: int = 0,
     time_limit: float | None = None,
+    formulas: bool = False,
     progress: Note | None = None,
     pictures: bool = True,
 ) -> Study:
@@ -43,7 +44,7 @@ def analyze(
     verification. A model that cannot be reduced gives a study with refusals. Ctrl-C, or `time_limit` seconds, ends the
     work with the best so far (`study.stopped` says so). Raises InputError or UnsupportedError for unusable input.
     """
-    return _Work(progress or (lambda *_: None), time_limit).run(
+    return _Work(progress or (lambda *_: None), time_limit, formulas).run(
         model, question or Question(), values, points, seed, pictures
     )
 
@@ -77,8 +78,8 @@ def measured(
 class _Work:
     """The stages of an analysis with their clock; every stage may be cut short."""
 
-    def __init__(self, note: Note, time_limit: float | None):
-        self.note, self.limit = note, time_limit
+    def __init__(self, note: Note, time_limit: float | None, formulas: bool):
+        self.note, self.limit, self.formulas = note, time_limit, formulas
         self.begin = time.perf_counter()
         self.timings: dict[str, float] = {}
         self.stopped = ""
@@ -121,7 +122,13 @@ class _Work:
             timings=self.timings,
             evidence=evidence,
             source={**provenance, "changes": dict(values or {})},
-            options={"asked": _asked(asked), "points": points, "seed": seed, "time_limit": self.limit},
+            options={
+                "asked": _asked(asked),
+                "points": points,
+                "seed": seed,
+                "time_limit": self.limit,
+                "formulas": self.formulas,
+            },
             versions=versions(),
             stopped=self.stopped,
             fine=fine,
@@ -150,7 +157,10 @@ class _Work:
             if self.stopped:
                 return Chain(fine)
             try:
-                return reduce(fine, question, scales=scales, time_limit=self.left(), progress=self._inner("reducing"))
+                return reduce(
+                    fine, question, scales=scales, time_limit=self.left(), formulas=self.formulas,
+                    progress=self._inner("reducing"),
+                )  # fmt: skip
             except SimulationError as error:
                 return Chain(fine, (), (Refusal("simulate", str(error)),))
             except KeyboardInterrupt:
