@@ -55,7 +55,8 @@ Set = Annotated[list[str] | None, typer.Option("--set", metavar="ID=VALUE", help
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output, all else on stderr.")]
 Points = Annotated[int, typer.Option(min=1, help="Held-back points at which full and small model are compared.")]
 TimeLimit = Annotated[
-    float | None, typer.Option(help="Stop looking for more after this many seconds and keep the best so far.")
+    float | None,
+    typer.Option(help="Stop after this many seconds and keep the best so far (default: 60 for the search)."),
 ]
 Formulas = Annotated[
     bool,

@@ -24,6 +24,7 @@ from manyscale.study.values import with_values
 
 Note = Callable[..., None]
 EXACT = ("conserve", "prune")
+SECONDS_PER_POINT = 2.0  # of the check, on average, when no time limit was given
 
 
 def analyze(
@@ -151,14 +152,15 @@ class _Work:
         return question, scales, refusals
 
     def _reduce(self, fine: Model, question: Question, scales) -> Chain:
-        from manyscale.bridges.search import reduce
+        from manyscale.bridges.search import DEFAULT_LIMIT, reduce
 
         with self.stage("reduce", "looking for a smaller model"):
             if self.stopped:
                 return Chain(fine)
+            limit = DEFAULT_LIMIT if self.limit is None else self.left()
             try:
                 return reduce(
-                    fine, question, scales=scales, time_limit=self.left(), formulas=self.formulas,
+                    fine, question, scales=scales, time_limit=limit, formulas=self.formulas,
                     progress=self._inner("reducing"),
                 )  # fmt: skip
             except SimulationError as error:
@@ -175,7 +177,10 @@ class _Work:
             if not chain.bridges or self.stopped:
                 return nothing
             try:
-                found = verify(chain, question, points=points, seed=seed, progress=self._inner("checking"))
+                found = verify(
+                    chain, question, points=points, seed=seed, progress=self._inner("checking"),
+                    time_limit=SECONDS_PER_POINT * points if self.limit is None else None,
+                )  # fmt: skip
             except SimulationError:
                 return nothing
             except KeyboardInterrupt:
