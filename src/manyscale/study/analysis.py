@@ -152,17 +152,16 @@ class _Work:
         return question, scales, refusals
 
     def _reduce(self, fine: Model, question: Question, scales) -> Chain:
-        from manyscale.bridges.search import DEFAULT_LIMIT, reduce
+        from manyscale.bridges.search import reduce
 
         with self.stage("reduce", "looking for a smaller model"):
             if self.stopped:
                 return Chain(fine)
-            limit = DEFAULT_LIMIT if self.limit is None else self.left()
+            limit = {} if self.limit is None else {"time_limit": self.left()}
             try:
                 return reduce(
-                    fine, question, scales=scales, time_limit=limit, formulas=self.formulas,
-                    progress=self._inner("reducing"),
-                )  # fmt: skip
+                    fine, question, scales=scales, formulas=self.formulas, progress=self._inner("reducing"), **limit
+                )
             except SimulationError as error:
                 return Chain(fine, (), (Refusal("simulate", str(error)),))
             except KeyboardInterrupt:

@@ -23,6 +23,7 @@ from manyscale.model.model import Model
 ROUNDS = 6
 CLOSE = 1e-7  # relative agreement at the end of the layer that is enough
 RTOL = 1e-8
+MOST_STEPS = 50_000  # of a run over the layer, which is short
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class LayerProjection:
         fine = compile_model(self.fine)
         known = set(settable(self.fine))
         begin = {id: v for id, v in values.items() if id in known and np.isfinite(v)}
-        run = simulate_ode(fine, np.array([0.0, self.time]), values=begin, rtol=RTOL)
+        run = simulate_ode(fine, np.array([0.0, self.time]), values=begin, rtol=RTOL, max_steps=MOST_STEPS)
         end_values = {id: float(run[id][-1]) for id in fine.names}
         goal = self._slow(end_values)
         new |= {id: end_values[id] for id in self.guesses}
@@ -74,7 +75,9 @@ class LayerProjection:
         guess, last = start.copy(), np.inf
         for _ in range(ROUNDS):
             given = {**fixed, **new, **dict(zip(ids, guess))}
-            run = simulate_ode(coarse, np.array([0.0, self.time]), values=free(coarse, given), rtol=RTOL)
+            run = simulate_ode(
+                coarse, np.array([0.0, self.time]), values=free(coarse, given), rtol=RTOL, max_steps=MOST_STEPS
+            )
             miss = goal - np.array([float(run[id][-1]) for id in ids])
             worst = float(np.max(np.abs(miss) / size, initial=0.0))
             if not np.isfinite(worst) or worst > last:
