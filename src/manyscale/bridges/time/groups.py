@@ -40,9 +40,9 @@ def small_numbers(made, survey) -> tuple[Group, ...]:
         above, below = add(*(terms[k] for k in slow)), add(*(t for k, t in enumerate(terms) if k not in slow))
         if nodes(above) + nodes(below) > LONGEST:
             continue
-        value = sum(sizes[k] for k in slow) / sum(v for k, v in enumerate(sizes) if k not in slow)
+        value = abs(sum(sizes[k] for k in slow)) / sum(v for k, v in enumerate(sizes) if k not in slow)
         found.append(
-            Group(f"eps_{y}", f"({infix(above)}) / ({infix(below)})", float(value), SMALL, SMALL / value if value else None,
+            Group(f"eps_{y}", f"abs({infix(above)}) / ({infix(below)})", value, SMALL, SMALL / value if value else None,
                   f"slow losses of {y} against its relaxation")
         )  # fmt: skip
     return tuple(found)
