@@ -23,7 +23,8 @@ from manyscale.bridges.certificate import (
 )
 from manyscale.bridges.compose import carry, start_values
 from manyscale.bridges.norm import NORM
-from manyscale.errors import InputError
+from manyscale.engines.ode import simulate_ode
+from manyscale.errors import InputError, SimulationError
 from manyscale.kernels import compile_model
 from manyscale.kernels.kernel import Kernel
 from manyscale.kernels.system import System
@@ -66,7 +67,7 @@ def attempt(model: Model, scales: Scales | None, question: Question) -> Bridge |
             "conserve", "the model declares infinitely fast reactions, which its simulation already projects out"
         )
     y, p = kernel.initial()
-    states = _along(scales, kernel, y)
+    states = _along(scales, kernel, y, question)
     found = conservation.laws(model, system)
     used, chosen = conservation.dependent(model, kernel, found, states, p, conservation.not_to_compute(model))
     if not used:
@@ -92,11 +93,14 @@ def attempt(model: Model, scales: Scales | None, question: Question) -> Bridge |
     return bridge
 
 
-def _along(scales: Scales | None, kernel: Kernel, y: np.ndarray) -> np.ndarray:
+def _along(scales: Scales | None, kernel: Kernel, y: np.ndarray, question: Question) -> np.ndarray:
     """States along a trajectory, to see which species are abundant."""
     if scales is not None and scales.trajectory.kernel.system.states == kernel.system.states:
         return scales.trajectory.states
-    return y[None, :]
+    try:
+        return simulate_ode(kernel, np.linspace(0.0, float(question.horizon or 0.0), 51), rtol=1e-4).states
+    except (InputError, SimulationError):
+        return y[None, :]
 
 
 def _totals(model: Model, laws: list[ConservationLaw], chosen: list[str]) -> list[Total]:
@@ -359,9 +363,10 @@ def _replayed(bridge: Bridge, states: np.ndarray, p: np.ndarray) -> float:
     random = np.random.default_rng(20_240)
     worst = 0.0
     ids = [id for id in fine.system.states if id in fine.names and np.isfinite(states[0][place[id]])]
-    typical = np.abs(states).max(axis=0)
+    typical = np.nan_to_num(np.abs(states)).max(axis=0)
+    typical = np.where(typical > 0, typical, 1e-3 * typical.max(initial=0.0) or 1.0)
     for _ in range(REPLAYS):
-        moved = {id: float(random.uniform(0.5, 2.0) * (typical[place[id]] or 1.0)) for id in ids}
+        moved = {id: float(random.uniform(0.5, 2.0) * typical[place[id]]) for id in ids}
         y, q = fine.initial(moved)
         yc, qc = coarse.initial(carry(bridge, moved))
         a, b = fine.rhs(0.0, y, q)[columns], coarse.rhs(0.0, yc, qc)
