@@ -19,7 +19,7 @@ Solver::Solver(Problem& problem, Options options)
     : problem_(problem), options_(std::move(options)), has_mass_(problem.mass_pattern() != nullptr),
       y_(problem.size()), f_(problem.size()), roots_(problem) {
   stiff_ = problem.size() <= options_.small_size ? Method::rosenbrock : Method::bdf;
-  if (has_mass_) stiff_ = Method::rosenbrock;
+  if (has_mass_ && problem.size() > options_.small_with_mass) stiff_ = Method::bdf;
   if (options_.method == Method::rosenbrock || options_.method == Method::bdf) stiff_ = options_.method;
 }
 

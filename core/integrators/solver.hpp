@@ -21,6 +21,7 @@ struct Options {
   double first_step = 0.0;        // 0: chosen
   double max_step = std::numeric_limits<double>::infinity();
   int small_size = 24;            // up to here the stiff method is Rosenbrock's
+  int small_with_mass = 10;       // the same with algebraic equations
   bool keep_history = false;
   std::function<bool()> poll;  // asked every 64 steps; true interrupts
   double tracking = 0.0;  // absolute tolerances grow to this share of rtol * (largest value so far)
