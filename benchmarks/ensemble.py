@@ -44,7 +44,7 @@ np.savez(sys.argv[2], took=took, keep=np.array(keep))
 import json, sys, time, numpy as np, bngsim
 job = json.load(open(sys.argv[1])); m = bngsim.Model.from_sbml(job["model"])
 sim = bngsim.Simulator(m, method="ode"); names = list(m.species_names)
-known = set(m.param_names); use = [(n if n in known else n.replace(".", "_")) for n in job["names"]]
+use = job["names"]
 sim.run(t_span=(0, 1), n_points=2); keep = []; start = time.perf_counter()
 for row in job["sets"]:
     m.reset(); m.set_params(dict(zip(use, row)))
@@ -54,6 +54,22 @@ took = time.perf_counter() - start
 np.savez(sys.argv[2], took=took, keep=np.array(keep))
 """,
 }
+
+
+def with_global_constants(model):
+    """The model with its local constants as global parameters, which every tool can set by name."""
+    from dataclasses import replace
+
+    from manyscale.model.expr import Symbol, substitute
+
+    constants, reactions = [], []
+    for reaction in model.reactions:
+        names = {k.id: f"{k.id}_{reaction.id}" for k in reaction.local}
+        constants += [replace(k, id=names[k.id]) for k in reaction.local]
+        rate = substitute(reaction.rate, {old: Symbol(new) for old, new in names.items()})
+        reactions.append(replace(reaction, rate=rate, local=()))
+    names = [k.id for k in constants if k.value and not k.id.startswith("n_")]
+    return model.replace(reactions=tuple(reactions), parameters=(*model.parameters, *constants)), names
 
 
 def error_of(values: np.ndarray, reference: np.ndarray) -> float:
@@ -85,9 +101,12 @@ def main(argv: list[str] | None = None) -> None:
     options = parser.parse_args(argv)
     import manyscale as ms
 
-    model = ms.read(MODEL)
+    model, names = with_global_constants(ms.read(MODEL))
     species = [s.id for s in model.species]
-    constants = {f"{r.id}.{k.id}": k.value for r in model.reactions for k in r.local if k.id != "n" and k.value}
+    constants = {name: model[name].value for name in names}
+    folder = tempfile.TemporaryDirectory()
+    path = Path(folder.name) / "model.xml"
+    ms.write(model, path)
     random = np.random.default_rng(1)
     sets = np.array(list(constants.values())) * 1.5 ** random.uniform(-1, 1, (options.sets, len(constants)))
     times = np.linspace(0, HORIZON, POINTS)
@@ -108,7 +127,7 @@ def main(argv: list[str] | None = None) -> None:
             flush=True,
         )
     job = {
-        "model": str(MODEL),
+        "model": str(path),
         "species": species,
         "names": list(constants),
         "horizon": HORIZON,
@@ -116,14 +135,13 @@ def main(argv: list[str] | None = None) -> None:
     }
     even = reference[::2]
     for name in PEERS:
-        names = [n.replace(".", "_") for n in constants] if name == "roadrunner" else list(constants)
         for rtol in (1e-4, 1e-5, 1e-6, 1e-7):
             try:
                 share = sets[: options.peer_sets]
                 took, keep = peer_time(
                     options.peer_python,
                     name,
-                    {**job, "names": names, "rtol": rtol, "atol": rtol * 300},
+                    {**job, "rtol": rtol, "atol": rtol * 300},
                     share,
                 )
             except Exception as failure:

@@ -27,7 +27,7 @@ LADDER = [1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10]
 TARGETS = [1e-3, 1e-4, 1e-5, 1e-6]
 
 
-def run_worker(python: str, worker: str, job: dict, limit: float = 600.0) -> dict:
+def run_worker(python: str, worker: str, job: dict, limit: float = 150.0) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         job_file, out_file = Path(folder) / "job.json", Path(folder) / "out.npz"
         job_file.write_text(json.dumps(job))
@@ -94,7 +94,17 @@ def bench_model(path: Path, horizon: float, points: int, python: str, seconds: f
         for s in model.species
         if not (s.boundary or s.constant)
     ]
-    base = {"model": str(path), "horizon": horizon, "points": points, "columns": columns, "seconds": seconds}
+    known = {column["id"] for column in columns}
+    rates = [rule.variable for rule in model.rules if rule.kind == "rate"]
+    columns += [{"id": id, "kind": "value"} for id in rates if id not in known]
+    base = {
+        "model": str(path),
+        "horizon": horizon,
+        "points": points,
+        "columns": columns,
+        "seconds": seconds,
+        "budget": 45.0,
+    }
     exact = run_worker(sys.executable, "worker_manyscale.py", {**base, "tolerances": [(1e-12, None)], "seconds": 0})
     row = {"model": path.stem, "species": len(columns), "reactions": len(model.reactions)}
     if "values0" not in exact:
@@ -133,6 +143,14 @@ def corpus(selection: list[str] | None) -> list[tuple[Path, float, int]]:
     return jobs
 
 
+def save(rows: list[dict], out: str) -> None:
+    names = list(dict.fromkeys(k for row in rows for k in row))
+    with open(out, "w", newline="") as handle:
+        writer = csv.DictWriter(handle, names)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", help="comma-separated parts of model names (default: all)")
@@ -146,15 +164,11 @@ def main(argv: list[str] | None = None) -> None:
         peers = [p for p in options.peers.split(",") if not (p == "roadrunner" and path.suffix == ".net")]
         row = bench_model(path, horizon, points, options.peer_python, options.seconds, peers)
         rows.append(row)
+        save(rows, options.out)
         print(
             "  ".join(f"{k}={v:.3g}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items()),
             flush=True,
         )
-    names = list(dict.fromkeys(k for row in rows for k in row))
-    with open(options.out, "w", newline="") as handle:
-        writer = csv.DictWriter(handle, names)
-        writer.writeheader()
-        writer.writerows(rows)
     for target in TARGETS:
         ratios = [row[f"ratio@{target:g}"] for row in rows if np.isfinite(row.get(f"ratio@{target:g}", np.nan))]
         if ratios:

@@ -20,7 +20,10 @@ names = list(model.species_names)
 index = [names.index(c["id"]) if c["id"] in names else -1 for c in job["columns"]]
 if model.species_names and -1 in index and job["model"].endswith(".net"):
     index = list(range(len(job["columns"])))
+deadline = time.perf_counter() + job["budget"]
 for k, (rtol, atol) in enumerate(job["tolerances"]):
+    if time.perf_counter() > deadline:
+        break
     best, spent, repeats = np.inf, 0.0, 0
     try:
         while repeats < 3 or (spent < job["seconds"] and repeats < 50):
@@ -36,7 +39,7 @@ for k, (rtol, atol) in enumerate(job["tolerances"]):
             values = np.asarray(outcome.species)
             took = time.perf_counter() - begin
             best, spent, repeats = min(best, took), spent + took, repeats + 1
-            if spent > 20:
+            if spent > 10:
                 break
         columns = np.full((values.shape[0], len(index)), np.nan)
         for j, i in enumerate(index):

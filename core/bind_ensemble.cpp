@@ -37,6 +37,7 @@ struct Job {
   int64_t members;
   int states, parameters, count, kept;
   Options options;
+  LaneCode code;
 };
 
 // One member from start to end; the rows of `out` that are not reached stay as they are.
@@ -81,7 +82,7 @@ void work_in_lanes(const Job& job, const std::shared_ptr<const EquationData>& da
   ensemble.tolerances.relative = job.options.tolerances.relative;
   ensemble.tracking = job.options.tracking, ensemble.max_steps = job.options.max_steps;
   ensemble.interrupt = &stop;
-  run_ensemble(ensemble, [&] { return std::make_unique<EquationLanes>(data, job.p); }, threads);
+  run_ensemble(ensemble, [&] { return std::make_unique<EquationLanes>(data, job.p, job.code); }, threads);
   for (int64_t k = 0; k < job.members; ++k) job.status[k] = static_cast<int32_t>(results[k].status);
 }
 
@@ -89,11 +90,13 @@ void work_in_lanes(const Job& job, const std::shared_ptr<const EquationData>& da
 
 // Rows that are not reached stay as they are or become NaN; `status` (filled with -1 by the caller) tells: 0 done.
 static void run_many(const std::vector<Equations*>& workers, Reals p, Reals y, Reals atol, Reals times, Places columns,
-                     double rtol, double tracking, int64_t max_steps, Writable out, Flags status) {
+                     double rtol, double tracking, int64_t max_steps, Writable out, Flags status, uintptr_t lane_rhs,
+                     uintptr_t lane_jacobian, int lane_slots) {
   if (workers.empty() || !times.size()) throw std::invalid_argument("nothing to do");
   Job job{p.data(), y.data(), atol.data(), times.data(), columns.data(), out.data(), status.data(),
           static_cast<int64_t>(status.size()), workers[0]->size(), workers[0]->parameter_count(),
-          static_cast<int>(times.size()), static_cast<int>(columns.size()), {}};
+          static_cast<int>(times.size()), static_cast<int>(columns.size()), {}, {}};
+  job.code = {reinterpret_cast<CompiledLanes>(lane_rhs), reinterpret_cast<CompiledLanes>(lane_jacobian), lane_slots};
   const size_t members = status.size();
   if (p.size() != members * job.parameters || y.size() != members * job.states || atol.size() != y.size() ||
       out.size() != members * job.count * job.kept)
@@ -130,7 +133,7 @@ static void run_many(const std::vector<Equations*>& workers, Reals p, Reals y, R
 
 void bind_ensemble(nb::module_& m) {
   m.def("run_many", &run_many, "workers"_a, "p"_a, "y"_a, "atol"_a, "times"_a, "columns"_a, "rtol"_a, "tracking"_a,
-        "max_steps"_a, "out"_a, "status"_a);
+        "max_steps"_a, "out"_a, "status"_a, "lane_rhs"_a = 0, "lane_jacobian"_a = 0, "lane_slots"_a = 0);
 }
 
 }  // namespace manyscale

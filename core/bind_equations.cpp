@@ -213,7 +213,11 @@ static void bind_lanes(nb::module_& m) {
     return out;
   });
   nb::class_<LaneEquations>(m, "LaneEquations")
-      .def("__init__", [](LaneEquations* self, std::shared_ptr<EquationData> d) { new (self) LaneEquations(d); })
+      .def("__init__", [](LaneEquations* self, std::shared_ptr<EquationData> d, uintptr_t rhs, uintptr_t jacobian, int slots) {
+             const LaneCode code{reinterpret_cast<CompiledLanes>(rhs), reinterpret_cast<CompiledLanes>(jacobian), slots};
+             new (self) LaneEquations(d, code);
+           },
+           "data"_a, "rhs"_a = 0, "jacobian"_a = 0, "slots"_a = 0)
       .def("set_parameters",
            [](LaneEquations& e, Reals p) { e.set_parameters(p.data()); })
       .def("rhs", [run](LaneEquations& e, Reals t, Reals y) { return run(e, t, y, e.size(), &LaneEquations::rhs); })

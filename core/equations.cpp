@@ -67,8 +67,9 @@ void Equations::time_derivative(double t, const double* y, double* dfdt) {
 
 void Equations::roots(double t, const double* y, double* g) { run(data_->roots, t, y, g); }
 
-LaneEquations::LaneEquations(std::shared_ptr<const EquationData> data) : data_(std::move(data)) {
-  slots_.assign(static_cast<size_t>(data_->slots) * kLanes, 0.0);
+LaneEquations::LaneEquations(std::shared_ptr<const EquationData> data, LaneCode code)
+    : data_(std::move(data)), code_(code) {
+  slots_.assign(static_cast<size_t>(std::max(data_->slots, code_.slots)) * kLanes, 0.0);
   for (size_t k = 0; k < data_->constants.size(); ++k)
     std::fill_n(slots_.begin() + (data_->first_constant + k) * kLanes, kLanes, data_->constants[k]);
   scratch_.resize(static_cast<size_t>(std::max(data_->table.terms, data_->table.partials)) * kLanes);
@@ -87,20 +88,40 @@ void LaneEquations::run(const Program& program, const double* t, const double* y
   std::memcpy(slots, y, sizeof(double) * data_->states * kLanes);
   std::memcpy(slots + data_->states * kLanes, t, sizeof(double) * kLanes);
   run_lanes(program.code.data(), program.code.size(), slots);
+  copy(program, out);
+}
+
+void LaneEquations::copy(const Program& program, double* out) const {
   for (size_t k = 0; k < program.slot.size(); ++k)
     std::memcpy(out + static_cast<size_t>(program.place[k]) * kLanes,
-                slots + static_cast<size_t>(program.slot[k]) * kLanes, sizeof(double) * kLanes);
+                slots_.data() + static_cast<size_t>(program.slot[k]) * kLanes, sizeof(double) * kLanes);
+}
+
+static void repeat(const std::vector<std::pair<int32_t, int32_t>>& equal, double* out) {
+  for (auto [from, to] : equal) std::copy_n(out + static_cast<size_t>(from) * kLanes, kLanes, out + static_cast<size_t>(to) * kLanes);
 }
 
 void LaneEquations::rhs(const double* t, const double* y, double* dydt) {
   if (!data_->rhs_complete) std::fill_n(dydt, data_->states * kLanes, 0.0);
-  run(data_->rhs, t, y, dydt);
+  if (code_.rhs) {
+    copy(data_->rhs_still, dydt);
+    code_.rhs(t, y, slots_.data(), dydt);
+    repeat(data_->rhs_equal, dydt);
+  } else {
+    run(data_->rhs, t, y, dydt);
+  }
   if (!data_->table.empty()) add_rhs<kLanes>(data_->table, slots_.data(), y, scratch_.data(), dydt);
 }
 
 void LaneEquations::jacobian(const double* t, const double* y, double* values) {
   if (!data_->jacobian_complete) std::fill_n(values, data_->pattern.nonzeros() * kLanes, 0.0);
-  run(data_->jacobian, t, y, values);
+  if (code_.jacobian) {
+    copy(data_->jacobian_still, values);
+    code_.jacobian(t, y, slots_.data(), values);
+    repeat(data_->jacobian_equal, values);
+  } else {
+    run(data_->jacobian, t, y, values);
+  }
   if (!data_->table.empty()) add_jacobian<kLanes>(data_->table, slots_.data(), y, scratch_.data(), values);
 }
 

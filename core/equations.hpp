@@ -45,6 +45,13 @@ struct EquationData {
   mutable std::atomic<int64_t> operations_run{0};
 };
 
+// The same over kLanes points.
+using CompiledLanes = void (*)(const double* t, const double* y, const double* slots, double* out);
+struct LaneCode {
+  CompiledLanes rhs = nullptr, jacobian = nullptr;
+  int slots = 0;
+};
+
 class Equations : public Problem {
  public:
   explicit Equations(std::shared_ptr<const EquationData> data);
@@ -89,7 +96,7 @@ class Equations : public Problem {
 // The same for kLanes points at once; every array holds kLanes numbers per place.
 class LaneEquations {
  public:
-  explicit LaneEquations(std::shared_ptr<const EquationData> data);
+  explicit LaneEquations(std::shared_ptr<const EquationData> data, LaneCode code = {});
   int size() const { return data_->states; }
   void set_parameters(const double* p);
   void rhs(const double* t, const double* y, double* dydt);
@@ -104,7 +111,9 @@ class LaneEquations {
 
  private:
   void run(const Program& program, const double* t, const double* y, double* out);
+  void copy(const Program& program, double* out) const;
   std::shared_ptr<const EquationData> data_;
+  LaneCode code_;
   std::vector<double> slots_, scratch_, mass_;
 };
 

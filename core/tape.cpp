@@ -205,11 +205,17 @@ MANYSCALE_CLONES void run_lanes(const Instruction* code, size_t count, double* s
   run<kLanes>(code, count, slots);
 }
 
+void lane_operation(int32_t op, double* slots) {
+  const Instruction one{op, 0, 1, 2, 3};
+  run_lanes(&one, 1, slots);
+}
+
 const std::vector<NamedAddress>& function_addresses() {
   using F1 = double (*)(double);
   using F2 = double (*)(double, double);
   static const auto address = [](auto f) { return reinterpret_cast<const void*>(f); };
   static const std::vector<NamedAddress> table = {
+      {"lane_operation", address(lane_operation)},
       {"exp", address(static_cast<F1>(std::exp))},     {"log", address(static_cast<F1>(std::log))},
       {"log10", address(static_cast<F1>(std::log10))}, {"sin", address(static_cast<F1>(std::sin))},
       {"cos", address(static_cast<F1>(std::cos))},     {"tan", address(static_cast<F1>(std::tan))},

@@ -28,6 +28,9 @@ void run_scalar(const Instruction* code, std::size_t count, double* slots);
 // The same over kLanes numbers per slot.
 void run_lanes(const Instruction* code, std::size_t count, double* slots);
 
+// One operation over kLanes numbers: slot 0 from slots 1, 2, 3. For machine code, which has no such functions inline.
+void lane_operation(int32_t op, double* slots);
+
 // pow(x, n), with whole |n| <= 32 by multiplication (Hill coefficients).
 double power(double x, double n);
 // n * x**(n-1) given f = x**n.

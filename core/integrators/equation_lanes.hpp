@@ -9,8 +9,8 @@ namespace manyscale {
 class EquationLanes : public LaneProblem {
  public:
   // p: (members, parameters); for models without mass matrix and switching functions.
-  EquationLanes(std::shared_ptr<const EquationData> data, const double* p)
-      : equations_(data), count_(data->parameters), p_(p), lanes_(static_cast<size_t>(count_) * kLanes) {}
+  EquationLanes(std::shared_ptr<const EquationData> data, const double* p, LaneCode code = {})
+      : equations_(data, code), count_(data->parameters), p_(p), lanes_(static_cast<size_t>(count_) * kLanes) {}
   int size() const override { return equations_.size(); }
   void load(int lane, int64_t member) override {
     for (int k = 0; k < count_; ++k) lanes_[static_cast<size_t>(k) * kLanes + lane] = p_[member * count_ + k];

@@ -158,3 +158,19 @@ def test_derivatives_by_parameters_agree_with_the_interpreter(path):
         factors = np.abs(kernel.evaluate(kernel.system.row_factors, t, y, p)).reshape(-1, 1)
         scale = factors * term_scale(kernel, slopes) + np.abs(expected[np.isfinite(expected)]).max(initial=0.0)
         assert_agree(kernel.parameter_jacobian(t, y, p), expected, "parameter jacobian", scale)
+
+
+@pytest.mark.parametrize("name", ["kholodenko_2000", "hodgkin_huxley_1952", "repressilator_2000", "tyson_1991"])
+def test_machine_code_over_lanes_agrees_with_the_tape(name, examples):
+    kernel = Kernel(read(examples / f"{name}.ant"))
+    random = np.random.default_rng(4)
+    y, p = kernel.initial()
+    shape = (kernel.size, _core.LANES)
+    states = np.ascontiguousarray(np.abs(y)[:, None] * random.uniform(0.5, 1.5, shape) + 0.01 * random.random(shape))
+    times = random.uniform(0, 10, _core.LANES)
+    tape, code = _core.LaneEquations(kernel.data), _core.LaneEquations(kernel.data, *kernel.lane_code())
+    assert all(kernel.lane_code())
+    for equations in (tape, code):
+        equations.set_parameters(np.ascontiguousarray(np.repeat(p[:, None], _core.LANES, axis=1)))
+    assert code.rhs(times, states) == pytest.approx(tape.rhs(times, states), rel=1e-12, abs=1e-12)
+    assert code.jacobian(times, states) == pytest.approx(tape.jacobian(times, states), rel=1e-12, abs=1e-12)

@@ -21,6 +21,7 @@ from manyscale.kernels.kernel import Kernel
 from manyscale.model.model import Model
 
 MOST_STEPS = 10_000_000
+WORTH_COMPILING = 200  # members
 __all__ = ["Ensemble", "simulate_ensemble"]
 
 
@@ -109,7 +110,8 @@ def _together(kernel: Kernel, times, ids, y, p, rtol, atol, threads, seed):
     out = np.full((count, len(times), len(columns)), np.nan)
     status = np.full(count, -1, dtype=np.int32)
     workers = [kernel.new_equations() for _ in range(threads)]
-    _core.run_many(workers, p, y, tolerances, times, columns, rtol, tracking, MOST_STEPS, out, status)
+    code = kernel.lane_code() if count >= WORTH_COMPILING else (0, 0, 0)
+    _core.run_many(workers, p, y, tolerances, times, columns, rtol, tracking, MOST_STEPS, out, status, *code)
     reason = "integration stopped (run this member alone with simulate to see where)"
     failed = {int(k): reason for k in np.flatnonzero(status != 0)}
     if plain:

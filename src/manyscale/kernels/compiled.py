@@ -54,12 +54,12 @@ def equation_data(work: Assembly) -> tuple[_core.EquationData, Layout]:
     return data, layout
 
 
-def machine_code(work: Assembly, layout: Layout, data: _core.EquationData):
+def machine_code(work: Assembly, layout: Layout, data: _core.EquationData, lanes: int = 1):
     """The right-hand side and the Jacobian of an assembly as machine code (`jit.MachineCode`), and the slots it needs."""
     from manyscale.kernels.emit import Emitter
     from manyscale.kernels.jit import compile_module, pointer_type
 
-    graph, emitter = work.graph, Emitter(pointer_type())
+    graph, emitter = work.graph, Emitter(pointer_type(), lanes)
     jacobian, rows = sorted(work.jacobian, key=lambda e: e[::-1]), sorted(work.rhs)
     jobs = {
         "rhs": ([work.rhs[i] for i in rows], rows),

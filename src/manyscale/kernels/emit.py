@@ -1,10 +1,13 @@
-"""LLVM assembly for functions over a `Graph`: straight code, one instruction per node."""
+"""LLVM assembly for functions over a `Graph`: straight code, one instruction per node.
+
+With `lanes` > 1 every value is a vector of that many numbers, and so is every place of the arrays.
+"""
 
 from __future__ import annotations
 
 import struct
 
-from manyscale.kernels.graph import Graph
+from manyscale.kernels.graph import OPERATIONS, Graph
 
 ARITHMETIC = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
 INTRINSICS = {"sqrt": "sqrt", "abs": "fabs", "floor": "floor", "ceil": "ceil", "trunc": "trunc"}
@@ -27,8 +30,11 @@ def literal(value: float) -> str:
 class Emitter:
     """Text of one module; `pointer` is "ptr" or, for LLVM before 15, "double*"."""
 
-    def __init__(self, pointer: str):
-        self.pointer = pointer
+    def __init__(self, pointer: str, lanes: int = 1):
+        self.pointer, self.lanes = pointer, lanes
+        self.type, self.truth = ("double", "i1") if lanes == 1 else (f"<{lanes} x double>", f"<{lanes} x i1>")
+        self.suffix = "f64" if lanes == 1 else f"v{lanes}f64"
+        self.time = "double %t" if lanes == 1 else f"{pointer} %t"
         self.functions: list[str] = []
         self.declared: dict[str, str] = {}
 
@@ -58,17 +64,22 @@ class Emitter:
             if own_name == names[-1]:
                 for node, place in written.items():
                     body.store("o", place, body.value(node))
-            self._define(own_name, body.lines, "internal " if len(names) > 1 else "")
+            self._define(own_name, body.head + body.lines, "internal " if len(names) > 1 else "")
         if len(names) > 1:
-            parameters = f"double %t, {self.pointer} %y, {self.pointer} %s, {self.pointer} %o"
+            parameters = f"{self.time}, {self.pointer} %y, {self.pointer} %s, {self.pointer} %o"
             self._define(name, [f"  call void @{own}({parameters})" for own in names], "")
         return len(shared)
 
     def _define(self, name: str, lines: list[str], linkage: str) -> None:
         pointer = self.pointer
-        arguments = f"double %t, {pointer} %y, {pointer} %s, {pointer} noalias %o"
+        arguments = f"{self.time}, {pointer} %y, {pointer} %s, {pointer} noalias %o"
         head = f"define {linkage}void @{name}({arguments}) nounwind noinline {{"
         self.functions.append("\n".join([head, *lines, "  ret void", "}"]))
+
+    def number(self, value: float) -> str:
+        """A constant."""
+        one = literal(value)
+        return one if self.lanes == 1 else "<" + ", ".join([f"double {one}"] * self.lanes) + ">"
 
     def declare(self, name: str, count: int) -> None:
         if name not in self.declared:
@@ -93,6 +104,7 @@ class _Body:
 
     def __init__(self, emitter: Emitter, graph: Graph, layout, shared: dict[int, int]):
         self.emitter, self.graph, self.layout, self.shared = emitter, graph, layout, shared
+        self.head: list[str] = []  # what has to stand before everything else
         self.lines: list[str] = []
         self.names: dict[int, str] = {}
 
@@ -106,7 +118,7 @@ class _Body:
         name = self.names.get(node)
         if name is None:
             if self.graph.ops[node] == "const":
-                name = literal(self.graph.args[node][0])
+                name = self.emitter.number(self.graph.args[node][0])
             else:
                 slot = self.layout.slot.get(node)
                 name = self._load(node, self.shared[node] if slot is None else slot)
@@ -115,57 +127,92 @@ class _Body:
 
     def _load(self, node: int, slot: int) -> str:
         states = self.layout.states
-        if slot == states:
+        if slot == states and self.emitter.lanes == 1:
             return "%t"
-        base, pointer = ("%y" if slot < states else "%s"), self.emitter.pointer
-        self.lines.append(f"  %a{node} = getelementptr double, {pointer} {base}, i64 {slot}")
-        self.lines.append(f"  %v{node} = load double, {pointer} %a{node}")
+        base = "%t" if slot == states else "%y" if slot < states else "%s"
+        self._read(f"%v{node}", base, 0 if slot == states else slot)
         return f"%v{node}"
 
+    def _read(self, name: str, base: str, place: int) -> None:
+        kind, address = self.emitter.type, self._address(name[1:], base, place)
+        self.lines.append(f"  {name} = load {kind}, {address}, align 8")
+
+    def _address(self, name: str, base: str, place: int) -> str:
+        """Pointer to a place of an array, with its type."""
+        emitter = self.emitter
+        self.lines.append(f"  %a{name} = getelementptr double, {emitter.pointer} {base}, i64 {place * emitter.lanes}")
+        if emitter.lanes == 1 or emitter.pointer == "ptr":
+            return f"{emitter.pointer} %a{name}"
+        self.lines.append(f"  %b{name} = bitcast {emitter.pointer} %a{name} to {emitter.type}*")
+        return f"{emitter.type}* %b{name}"
+
     def store(self, base: str, place: int, value: str) -> None:
-        pointer = self.emitter.pointer
-        self.lines.append(f"  %{base}{place} = getelementptr double, {pointer} %{base}, i64 {place}")
-        self.lines.append(f"  store double {value}, {pointer} %{base}{place}")
+        address = self._address(f"{base}{place}", f"%{base}", place)
+        self.lines.append(f"  store {self.emitter.type} {value}, {address}, align 8")
 
     def _operation(self, op: str, x: list[str], node: int) -> str:
+        kind, truth, number = self.emitter.type, self.emitter.truth, self.emitter.number
         if op in ARITHMETIC:
             flags = "" if op == "div" else "contract "
-            return f"{ARITHMETIC[op]} {flags}double {x[0]}, {x[1]}"
+            return f"{ARITHMETIC[op]} {flags}{kind} {x[0]}, {x[1]}"
         if op == "neg":
-            return f"fneg double {x[0]}"
+            return f"fneg {kind} {x[0]}"
         if op in INTRINSICS:
-            name = f"llvm.{INTRINSICS[op]}.f64"
-            self.emitter.declared.setdefault(name, f"declare double @{name}(double)")
-            return f"call double @{name}(double {x[0]})"
+            name = f"llvm.{INTRINSICS[op]}.{self.emitter.suffix}"
+            self.emitter.declared.setdefault(name, f"declare {kind} @{name}({kind})")
+            return f"call {kind} @{name}({kind} {x[0]})"
+        if op in CALLS and self.emitter.lanes > 1:
+            return self._lane_call(op, x, node)
         if op in CALLS:
             name = SYMBOL_PREFIX + op
             self.emitter.declare(name, CALLS[op])
             return f"call double @{name}({', '.join(f'double {a}' for a in x)})"
         if op == "select":
             self._truth(node, x[0], "c")
-            return f"select i1 %c{node}, double {x[1]}, double {x[2]}"
+            return f"select {truth} %c{node}, {kind} {x[1]}, {kind} {x[2]}"
         if op in COMPARISONS:
-            self.lines.append(f"  %c{node} = fcmp {COMPARISONS[op]} double {x[0]}, {x[1]}")
+            self.lines.append(f"  %c{node} = fcmp {COMPARISONS[op]} {kind} {x[0]}, {x[1]}")
         elif op in ("and", "or", "xor"):
             self._truth(node, x[0], "l")
             self._truth(node, x[1], "r")
-            self.lines.append(f"  %c{node} = {op} i1 %l{node}, %r{node}")
+            self.lines.append(f"  %c{node} = {op} {truth} %l{node}, %r{node}")
         elif op == "not":
-            self.lines.append(f"  %c{node} = fcmp oeq double {x[0]}, {literal(0.0)}")
+            self.lines.append(f"  %c{node} = fcmp oeq {kind} {x[0]}, {number(0.0)}")
         elif op in ("min", "max"):
             order = "olt" if op == "min" else "ogt"
-            self.lines.append(f"  %l{node} = fcmp {order} double {x[0]}, {x[1]}")
-            self.lines.append(f"  %r{node} = fcmp uno double {x[0]}, {x[0]}")
-            self.lines.append(f"  %c{node} = or i1 %l{node}, %r{node}")
-            return f"select i1 %c{node}, double {x[0]}, double {x[1]}"
+            self.lines.append(f"  %l{node} = fcmp {order} {kind} {x[0]}, {x[1]}")
+            self.lines.append(f"  %r{node} = fcmp uno {kind} {x[0]}, {x[0]}")
+            self.lines.append(f"  %c{node} = or {truth} %l{node}, %r{node}")
+            return f"select {truth} %c{node}, {kind} {x[0]}, {kind} {x[1]}"
         elif op == "sign":
-            self.lines.append(f"  %l{node} = fcmp olt double {x[0]}, {literal(0.0)}")
-            self.lines.append(f"  %n{node} = select i1 %l{node}, double {literal(-1.0)}, double {x[0]}")
-            self.lines.append(f"  %c{node} = fcmp ogt double {x[0]}, {literal(0.0)}")
-            return f"select i1 %c{node}, double {literal(1.0)}, double %n{node}"
+            self.lines.append(f"  %l{node} = fcmp olt {kind} {x[0]}, {number(0.0)}")
+            self.lines.append(f"  %n{node} = select {truth} %l{node}, {kind} {number(-1.0)}, {kind} {x[0]}")
+            self.lines.append(f"  %c{node} = fcmp ogt {kind} {x[0]}, {number(0.0)}")
+            return f"select {truth} %c{node}, {kind} {number(1.0)}, {kind} %n{node}"
         else:
             raise ValueError(f"no code for {op}")
-        return f"select i1 %c{node}, double {literal(1.0)}, double {literal(0.0)}"
+        return f"select {truth} %c{node}, {kind} {number(1.0)}, {kind} {number(0.0)}"
 
     def _truth(self, node: int, value: str, letter: str) -> None:
-        self.lines.append(f"  %{letter}{node} = fcmp une double {value}, {literal(0.0)}")
+        kind, zero = self.emitter.type, self.emitter.number(0.0)
+        self.lines.append(f"  %{letter}{node} = fcmp une {kind} {value}, {zero}")
+
+    def _lane_call(self, op: str, x: list[str], node: int) -> str:
+        """A function that the core computes for all lanes: through four places on the stack."""
+        emitter = self.emitter
+        emitter.declared.setdefault(
+            "lane_operation", f"declare void @{SYMBOL_PREFIX}lane_operation(i32, {emitter.pointer}) nounwind"
+        )
+        room = "%room"
+        if not self.head:
+            places = f"[{4 * emitter.lanes} x double]"
+            array = "ptr" if emitter.pointer == "ptr" else f"{places}*"
+            self.head.append(f"  %array = alloca {places}, align 64")
+            self.head.append(f"  {room} = getelementptr {places}, {array} %array, i64 0, i64 0")
+        for k, value in enumerate(x):
+            address = self._address(f"{node}_{k}", room, k + 1)
+            self.lines.append(f"  store {emitter.type} {value}, {address}, align 8")
+        code = OPERATIONS.index(op)
+        self.lines.append(f"  call void @{SYMBOL_PREFIX}lane_operation(i32 {code}, {emitter.pointer} {room})")
+        address = self._address(f"{node}_r", room, 0)
+        return f"load {emitter.type}, {address}, align 8"

@@ -52,6 +52,7 @@ class Kernel:
         self.model = model.replace()  # a copy, so that the caller's object (and its cache entry) can go
         self.size = self.system.size
         self._code = None
+        self._lane_code: tuple[int, int, int] | None = None
         self._uses = 0
 
     def __reduce__(self):
@@ -98,6 +99,23 @@ class Kernel:
             return
         equations.set_compiled(code.address["rhs"], code.address["jacobian"], slots)
         self._code = code
+
+    def lane_code(self) -> tuple[int, int, int]:
+        """Addresses of the right-hand side and the Jacobian over `_core.LANES` points, and the slots that they need.
+
+        Zeros where there is no machine code to gain (see `compile`).
+        """
+        if self._lane_code is None:
+            _ = self._equations
+            self._lane_code = (0, 0, 0)
+            if sum(self._data.operations[1:]) and os.environ.get("MANYSCALE_COMPILE") != "0":
+                try:
+                    code, slots = machine_code(self._assembly, self._layout, self._data, _core.LANES)
+                except ImportError:
+                    return self._lane_code
+                self._lanes = code  # keeps the memory
+                self._lane_code = (code.address["rhs"], code.address["jacobian"], slots)
+        return self._lane_code
 
     def _count_use(self) -> None:
         """Compile when that pays: small models on their third use, others once tapes have run for as long as it takes."""
