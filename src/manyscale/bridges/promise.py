@@ -13,18 +13,30 @@ from manyscale.bridges.splits import LEAST_GAP, SETTLED, Survey
 from manyscale.bridges.time.groups import small_numbers
 from manyscale.bridges.time.quasi_steady import Draft, claim, recipe, stamp
 
-LEAST_INFLATION, MOST_INFLATION = 1.5, 3.0
+LEAST = 1.1  # factor on the worst error where the worst point was sought along every direction of the region
+DRAWN = 1.25  # least factor on the worst error at drawn points
+UNSOUGHT = (1.5, 3.0)  # least and most factor where points were only drawn
 
 
 def inflation(errors: np.ndarray) -> float:
-    """Factor on the worst error found, from how widely the larger half of the errors is spread (logarithmically)."""
+    """Factor on the worst error at drawn points, from how widely the larger half of the errors is spread
+    (logarithmically)."""
     values = np.sort(errors[np.isfinite(errors) & (errors > 0)])
     if len(values) < 8:
-        return MOST_INFLATION
+        return UNSOUGHT[1]
     top = np.log(values[len(values) // 2 :])
     sigma = 1.3 * float(np.sqrt(np.mean((top - top[0]) ** 2)))
     few = np.sqrt(64.0 / len(values))  # fewer points, wider
-    return float(np.clip(np.exp(0.45 * sigma * few), LEAST_INFLATION, MOST_INFLATION))
+    return float(np.clip(np.exp(0.45 * sigma * few), *UNSOUGHT))
+
+
+def promised(drawn: np.ndarray, worst: float, thorough: bool) -> float:
+    """The bound, from the errors at drawn points and the worst one of all that were tried; `thorough`: the search for
+    the worst point of the region came to an end."""
+    most = float(drawn.max(initial=0.0))
+    if thorough:
+        return max(LEAST * worst, DRAWN * most)
+    return max(DRAWN * worst, inflation(drawn) * most)
 
 
 def certified(

@@ -17,6 +17,7 @@ import numpy as np
 from manyscale.bridges.error_estimate import Estimate, Sampled, estimate, spectral_gap
 from manyscale.bridges.time.network import plain
 from manyscale.bridges.time.split import Split, columns, matrix, partners
+from manyscale.bridges.trials import telling_rows
 from manyscale.kernels.kernel import Kernel
 from manyscale.model.model import Model
 
@@ -78,6 +79,26 @@ class Survey:
             if worst.worst > 20 * self.limit:
                 break
         return worst
+
+    def least_decay(self, split: Split, times: np.ndarray, states: np.ndarray, p: np.ndarray) -> float:
+        """Slowest decay rate of the fast block along a run after the layer; negative where something grows, and where
+        what was attracting cannot be said."""
+        table = partners(split, self.columns)
+        if table is None:
+            return -1.0
+        fast, slow = np.array(split.fast, dtype=int), np.array(split.slow, dtype=int)
+        shift = matrix(split, table, self.factors)
+        late = np.flatnonzero(times >= self.layer)
+        count = 12 if len(fast) <= 40 else 6 if len(fast) <= 100 else 3
+        rows = late[telling_rows(times[late], states[late], count)]
+        least = np.inf
+        for k in rows:
+            j = self.kernel.jacobian(times[k], states[k], p if p.ndim == 1 else p[k])
+            block = j[fast[:, None], fast] + j[fast[:, None], slow] @ shift
+            if not np.isfinite(block).all():
+                return -1.0
+            least = min(least, -float(np.linalg.eigvals(block).real.max()))
+        return least
 
     def good(self, split: Split, share: float = 1.0) -> bool:
         found = self.judge(split)

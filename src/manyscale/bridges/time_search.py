@@ -13,16 +13,17 @@ from dataclasses import replace
 
 import numpy as np
 
+from manyscale.bridges.ascent import ascend
 from manyscale.bridges.bridge import Bridge, Chain
 from manyscale.bridges.certificate import Refusal
 from manyscale.bridges.error_estimate import Estimate
 from manyscale.bridges.norm import Errors, grid
-from manyscale.bridges.promise import certified, inflation
+from manyscale.bridges.promise import LEAST, certified, promised
 from manyscale.bridges.splits import LEAST_GAP, SETTLED, Survey, best_gap, grow
 from manyscale.bridges.time.network import build
 from manyscale.bridges.time.quasi_steady import LAYER_LENGTH, Draft, NoNetwork, barred, draft, unsuitable
 from manyscale.bridges.time.split import Split
-from manyscale.bridges.trials import Point, Trials, spread, worse
+from manyscale.bridges.trials import Point, Trials, corners, slopes, spread, worse
 from manyscale.kernels import compile_model
 from manyscale.model.question import Question
 
@@ -33,6 +34,8 @@ MOST_RUNS = 8  # fine runs on which sets are grown at a time
 POINTS = (16, 80)  # training points, fewest and most
 CORNERS = 8
 PUSHES = 4  # rounds of search for worse points
+CLIMB = 0.2  # share of the time limit for climbing towards the worst point of the region, per candidate
+NOTED = 0.7  # points met while climbing are kept above this share of the worst error
 TURNS = 6  # turning points of an observable above which the model counts as oscillating
 
 
@@ -185,8 +188,20 @@ class _TimeSearch:
             self._reject(names, str(reason))
             return None
         errors: dict[int, Errors] = {}
+        failing = self._replay(made, names, errors) or self._unstable(survey, split, names)
+        if failing is not None:
+            return failing
+        drawn = np.array([e.worst for e in errors.values()])
+        failing, thorough = self._climb(survey, made, names, errors)
+        if failing is not None:
+            return failing
+        worst = max(e.worst for e in errors.values())
+        return self._promise(made, estimate, errors, promised(drawn, worst, thorough), survey)
+
+    def _replay(self, made: Draft, names: list[str], errors: dict[int, Errors]) -> Point | None:
+        """Run the network at every training point and where these say that it should be worse: a point where it fails,
+        or None with all `errors` by number of the point."""
         visited: set[bytes] = set()
-        allowed = self.tolerance / 1.5
         for turn in range(PUSHES + 1):
             for k in sorted(range(len(self.trials.points)), key=lambda k: (-self.blame.get(k, 0), k)):
                 if k in errors:
@@ -195,27 +210,82 @@ class _TimeSearch:
                     break
                 point = self.trials.points[k]
                 errors[k] = self.trials.error(made.bridge, point)
-                if not errors[k].worst <= allowed:
-                    self.blame[k] = max(self.blame.values(), default=0) + 1
-                    self._reject(names, f"error {errors[k].worst:.2g} of {errors[k].observable}")
-                    self.last = min(self.last, (errors[k].worst, errors[k].observable))
-                    return point
+                if not errors[k].worst <= self.tolerance / LEAST:
+                    return self._failing(k, names, errors[k])
             if self.trials.late or turn == PUSHES:
                 break
             for unit in worse(self.trials.points, {k: e.worst for k, e in errors.items()}, visited):
                 self.trials.add(unit)
-        return self._promise(made, estimate, errors, survey)
+        return None
+
+    def _failing(self, k: int, names: list[str], found: Errors) -> Point:
+        self.blame[k] = max(self.blame.values(), default=0) + 1
+        self._reject(names, f"error {found.worst:.2g} of {found.observable}")
+        self.last = min(self.last, (found.worst, found.observable))
+        return self.trials.points[k]
+
+    def _unstable(self, survey: Survey, split: Split, names: list[str]) -> Point | None:
+        """A point along whose run the fast variables do not decay all the time (a fold, a lost stability), or None."""
+        for k, point in enumerate(self.trials.points):
+            if self.trials.late:
+                break
+            if survey.least_decay(split, self.trials.times, point.states, point.parameters) <= 0:
+                self.blame[k] = max(self.blame.values(), default=0) + 1
+                self._reject(names, "they do not decay all along a run in the region")
+                return point
+        return None
+
+    def _climb(
+        self, survey: Survey, made: Draft, names: list[str], errors: dict[int, Errors]
+    ) -> tuple[Point | None, bool]:
+        """Look for the worst point of the region from the worst one known: (a point where the network fails or None,
+        whether every direction was tried to the end)."""
+        trials, box = self.trials, len(self.trials.box)
+        units = [k for k in errors if not np.isnan(trials.points[k].unit).any()]
+        if not units or not box:
+            return None, not box
+        top = max(e.worst for e in errors.values())
+        until = min(self.deadline, time.monotonic() + CLIMB * self.time_limit)
+        affordable = int((until - time.monotonic()) / max(4 * trials.seconds, 1e-3))
+        failing: list[Point] = []
+
+        def error(unit: np.ndarray) -> float | None:
+            point = trials.add(unit)
+            if point is None:
+                return None
+            found = trials.error(made.bridge, point)
+            k = len(trials.points) - 1
+            if found.worst <= NOTED * top:
+                trials.points.pop()
+                return found.worst
+            if survey.least_decay(made.split, trials.times, point.states, point.parameters) <= 0:
+                found = replace(found, worst=float("inf"))
+            errors[k] = found
+            if not found.worst <= self.tolerance / LEAST:
+                failing.append(self._failing(k, names, found))
+            return found.worst
+
+        for unit in corners(box, affordable):
+            error(unit)
+            if failing or time.monotonic() > until:
+                return (failing[0] if failing else None), False
+        known = {k: e.worst for k, e in errors.items()}
+        start = max((k for k in errors if not np.isnan(trials.points[k].unit).any()), key=known.__getitem__)
+        order = np.argsort(-np.abs(slopes(trials.points, known, box)))
+        summit = ascend(
+            error, trials.points[start].unit, errors[start].worst, order=order[: max(affordable, 4)].tolist(),
+            late=lambda: time.monotonic() > until, enough=self.tolerance / LEAST,
+        )  # fmt: skip
+        return (failing[0] if failing else None), summit.closed and affordable >= box
 
     def _promise(
-        self, made: Draft, estimate: Estimate, errors: dict[int, Errors], survey: Survey
+        self, made: Draft, estimate: Estimate, errors: dict[int, Errors], bound: float, survey: Survey
     ) -> Bridge | Point | None:
         if len(errors) < min(POINTS[0], len(self.trials.points)):
             return None
-        values = np.array([e.worst for e in errors.values()])
-        bound = inflation(values) * float(values.max())
         if bound > self.tolerance:
             worst = max(errors, key=lambda k: errors[k].worst)
-            self._reject(list(made.network.fast), f"bound {bound:.2g} from {len(values)} points")
+            self._reject(list(made.network.fast), f"bound {bound:.2g} from {len(errors)} points")
             self.last = min(self.last, (bound, errors[worst].observable))
             self.blame[worst] = max(self.blame.values(), default=0) + 1
             return self.trials.points[worst]

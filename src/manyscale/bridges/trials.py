@@ -26,6 +26,7 @@ RTOL = 1e-7
 SEED = 104_729
 PATIENCE, LEAST_STEPS = 8, 5_000  # a run may take that many times the steps of the nominal one
 DENSE = 2_000  # times at which the runs for estimates are looked at
+CORNERS = 128  # of a box, at most
 ROWS = 5_000_000  # numbers kept as Jacobians of one run, at most
 
 
@@ -162,16 +163,24 @@ def spread(count: int, dimension: int, corners: int) -> list[np.ndarray]:
     return [*found[:count], *inner]
 
 
+def corners(dimension: int, most: int) -> list[np.ndarray]:
+    """At most `most` corners of the unit box in which every three coordinates take all eight combinations equally often
+    (rows of a Hadamard matrix and their opposites: Plackett & Burman, Biometrika 33:305, 1946)."""
+    from scipy.linalg import hadamard
+
+    order = max(32, 1 << (dimension - 1).bit_length())
+    signs = np.random.default_rng(SEED).permutation(hadamard(order))[:, :dimension]
+    found = [unit for row in signs for unit in (0.5 + 0.5 * row, 0.5 - 0.5 * row)]
+    return found[: min(most, CORNERS)]
+
+
 def worse(points: Sequence[Point], errors: Mapping[int, float], visited: set[bytes]) -> list[np.ndarray]:
     """Where the error should be larger still: corners along a linear fit of its logarithm, and from the worst point."""
-    usable = [(p.unit, errors[k]) for k, p in enumerate(points) if k in errors and not np.isnan(p.unit).any()]
-    usable = [(u, e) for u, e in usable if np.isfinite(e) and e > 0]
+    usable = _usable(points, errors)
     if len(usable) < 4:
         return []
     units, values = np.array([u for u, _ in usable]), np.log([e for _, e in usable])
-    centred = units - 0.5
-    ridge = centred.T @ centred + 0.02 * len(values) * np.eye(centred.shape[1])
-    slope = np.linalg.solve(ridge, centred.T @ (values - values.mean()))
+    slope = _fit(units, values)
     worst = units[int(values.argmax())]
     corner = (slope > 0).astype(float)
     strong = np.abs(slope) >= np.quantile(np.abs(slope), 0.7)
@@ -184,3 +193,22 @@ def worse(points: Sequence[Point], errors: Mapping[int, float], visited: set[byt
             visited.add(key)
             fresh.append(unit)
     return fresh
+
+
+def slopes(points: Sequence[Point], errors: Mapping[int, float], dimension: int) -> np.ndarray:
+    """How the logarithm of the error changes along each coordinate of the box, by a linear fit; shape (dimension,)."""
+    usable = _usable(points, errors)
+    if len(usable) < 4:
+        return np.zeros(dimension)
+    return _fit(np.array([u for u, _ in usable]), np.log([e for _, e in usable]))
+
+
+def _usable(points: Sequence[Point], errors: Mapping[int, float]) -> list[tuple[np.ndarray, float]]:
+    found = [(p.unit, errors[k]) for k, p in enumerate(points) if k in errors and not np.isnan(p.unit).any()]
+    return [(u, e) for u, e in found if np.isfinite(e) and e > 0]
+
+
+def _fit(units: np.ndarray, values: np.ndarray) -> np.ndarray:
+    centred = units - 0.5
+    ridge = centred.T @ centred + 0.02 * len(values) * np.eye(centred.shape[1])
+    return np.linalg.solve(ridge, centred.T @ (values - values.mean()))
