@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from manyscale.bridges.certificate import Certificate, Refusal
     from manyscale.bridges.search import reduce
     from manyscale.bridges.verify import verify
+    from manyscale.circuits.connect import connect
+    from manyscale.circuits.module import Module
+    from manyscale.circuits.retroactivity import load
     from manyscale.engines.ensemble import simulate_ensemble
     from manyscale.engines.simulate import simulate
     from manyscale.errors import InputError, ManyscaleError, SimulationError, UnitsError, UnsupportedError
@@ -45,6 +48,7 @@ _PUBLIC = {  # public name -> module that defines it
     "InputError": "errors",
     "ManyscaleError": "errors",
     "Model": "model.model",
+    "Module": "circuits.module",
     "Question": "model.question",
     "Refusal": "bridges.certificate",
     "SimulationError": "errors",
@@ -53,6 +57,8 @@ _PUBLIC = {  # public name -> module that defines it
     "UnsupportedError": "errors",
     "analyze": "study",
     "check": "model.check",
+    "connect": "circuits.connect",
+    "load": "circuits.retroactivity",
     "measure": "scales",
     "read": "formats",
     "reduce": "bridges.search",
@@ -72,6 +78,7 @@ __all__ = [  # `model` is the folder, and can be called: see model/__init__.py
     "InputError",
     "ManyscaleError",
     "Model",
+    "Module",
     "Question",
     "Refusal",
     "SimulationError",
@@ -81,6 +88,8 @@ __all__ = [  # `model` is the folder, and can be called: see model/__init__.py
     "__version__",
     "analyze",
     "check",
+    "connect",
+    "load",
     "measure",
     "model",
     "read",

@@ -116,6 +116,19 @@ def from_sympy(value: Any) -> e.Expr:
     return _From(sympy).read(sympy.sympify(value))
 
 
+def factored(expr: e.Expr) -> e.Expr:
+    """An equal formula with common factors cancelled and taken out, as people write it; the same where SymPy cannot."""
+    import sympy
+
+    value = to_sympy(expr)
+    positive = {symbol: sympy.Symbol(symbol.name, positive=True) for symbol in value.free_symbols}
+    back = {new: old for old, new in positive.items()}
+    try:
+        return from_sympy(sympy.factor(sympy.cancel(sympy.together(value.xreplace(positive)))).xreplace(back))
+    except (sympy.PolynomialError, UnsupportedError):
+        return expr
+
+
 class _From:
     def __init__(self, sympy: Any):
         self.sympy = sympy

@@ -1,0 +1,1 @@
+"""Circuits of parts: composition, loading between modules, emergent cooperativity, resources of the host."""

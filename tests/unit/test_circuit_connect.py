@@ -1,0 +1,96 @@
+"""Modules and connections: ports, names, units and compartments are reconciled or refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import manyscale as ms
+from manyscale.circuits import parts
+from manyscale.circuits.module import read_module
+from manyscale.model.check import check
+
+
+@pytest.mark.parametrize("name", parts.__all__)
+def test_every_part_is_sound_and_names_its_source(name):
+    part = getattr(parts, name)()
+    assert part.source
+    assert not check(part.model)
+    run = ms.simulate(part.model, [0, 1, 10])
+    assert np.isfinite(run.states).all()
+
+
+def test_ports_that_do_not_exist_are_refused_with_those_that_do():
+    with pytest.raises(ms.InputError, match=r"no output port 'Q'.*its output ports: X"):
+        ms.connect(parts.constitutive("X"), parts.clients("X"), {"Q": "X"})
+    with pytest.raises(ms.InputError, match=r"no input port 'load_bound' \(it is an output\)"):
+        ms.connect(parts.constitutive("X"), parts.clients("X"), {"X": "load_bound"})
+    with pytest.raises(ms.InputError, match="has no 'Y'"):
+        ms.Module(parts.constitutive("X").model, outputs=["Y"])
+
+
+def test_clashing_names_get_the_name_of_the_module():
+    first, second = parts.inducible("U", "Y"), parts.inducible("U", "Y", sites="3 nM")
+    chain = ms.connect(first, second, {"Y": "U"})
+    assert chain.names["Y"] == "inducible_Y_Y"
+    assert not check(chain.model)
+    assert chain.outputs == {"Y": "Y", "inducible_Y.Y": "inducible_Y_Y"}
+    assert chain.inputs == {"U": "U"}
+
+
+def test_connections_nest_and_write_flat_sbml(tmp_path):
+    cascade = ms.connect(parts.constitutive("U"), parts.inducible("U", "Y"))
+    cascade = ms.connect(cascade, parts.repressible("Y", "Z"), {"Y": "Y"})
+    path = ms.write(cascade.model, tmp_path / "cascade.xml")
+    again = ms.read(path)
+    times = [0, 10, 1000]
+    assert ms.simulate(again, times)["Z"] == pytest.approx(ms.simulate(cascade.model, times)["Z"], rel=1e-6)
+
+
+def test_other_units_are_converted():
+    up = ms.model("up", species={"X": "0 uM"}, parameters={"a": "0.06 uM/min", "d": "0.6 1/min"},
+                  reactions=["make: -> X; a", "loss: X -> ; d*X"])  # fmt: skip
+    mixed = ms.load(up, parts.clients("X", sites="10 nM"), {"X": "X"})
+    same = ms.load(parts.constitutive("X"), parts.clients("X", sites="10 nM"))
+    assert pytest.approx(same.S, rel=1e-8) == mixed.S
+    assert mixed.tau_eff * 60 == pytest.approx(same.tau_eff, rel=1e-8)
+    assert not check(mixed.model)
+
+
+def test_units_that_cannot_be_converted_are_refused():
+    up = ms.model("up", species={"X": "0 uM"}, parameters={"a": "1 uM/min"}, reactions=["make: -> X; a"])
+    bare = ms.model("bare", species={"X": "0 nM", "P": "1 nM", "C": "0 nM"}, parameters={"k": 1.0, "t": "1 s"},
+                    reactions=["bind: X + P <-> C; k*X*P - k*C"], check_units=False)  # fmt: skip
+    with pytest.raises(ms.UnitsError, match="units"):
+        ms.connect(up, bare, {"X": "X"})
+    amount = ms.model("amount", species={"X": "0 molecules", "P": "5 molecules"}, parameters={"k": "1 1/s"},
+                      reactions=["r: X -> P; k*X"])  # fmt: skip
+    with pytest.raises(ms.UnitsError):
+        ms.connect(up, amount, {"X": "X"})
+
+
+def test_compartments_of_other_size_are_refused():
+    up = ms.model(
+        "up", compartments={"cell": "1 fL"}, species={"X": "0 nM"}, parameters={"a": "1 nM/s"}, reactions=["m: -> X; a"]
+    )
+    with pytest.raises(ms.InputError, match="size"):
+        ms.connect(up, parts.clients("X"), {"X": "X"})
+
+
+def test_a_species_can_drive_a_parameter():
+    gene = parts.constitutive("Y")
+    signal = ms.model(
+        "signal", species={"S": "2 nM/s".replace("/s", "")}, parameters={"k": "0 1/s"}, reactions=["r: S -> ; k*S"]
+    )
+    with pytest.raises(ms.UnitsError, match="different dimensions"):
+        ms.connect(signal, gene, {"S": "make_Y"})
+
+
+def test_ports_can_stand_in_a_file(tmp_path):
+    file = tmp_path / "ports.yaml"
+    file.write_text("name: gene\ninputs:\n  signal: U\noutputs: [Y]\n", encoding="utf-8")
+    part = read_module(parts.inducible("U", "Y").model, file)
+    assert (part.name, part.inputs, part.outputs) == ("gene", {"signal": "U"}, {"Y": "Y"})
+    file.write_text("ports: X\n", encoding="utf-8")
+    with pytest.raises(ms.InputError, match="line 1"):
+        read_module(parts.inducible("U", "Y").model, file)

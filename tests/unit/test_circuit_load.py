@@ -1,0 +1,149 @@
+"""Loading between modules: the textbook case, degradation of what is bound, enzymes, insulation, and what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import manyscale as ms
+from manyscale.circuits import parts
+from manyscale.model.sympy_bridge import to_sympy
+
+
+def test_the_textbook_delay_is_found_by_formula_and_by_number():
+    one = ms.load(parts.constitutive("X"), parts.clients("X", sites="10 nM"))
+    alpha, delta, sites, kd = 1.0, 0.01, 10.0, 1.0
+    expected = (1 / delta) * sites * kd / (kd + alpha / delta) ** 2
+    assert one.delta_tau == pytest.approx(expected, rel=1e-9)
+    import sympy
+
+    a, d, on, off, y = sympy.symbols("make_X decay_X load_on load_off load_sites_total")
+    kd = off / on
+    textbook = y * kd / (d * (kd + a / d) ** 2)
+    assert sympy.simplify(to_sympy(one.formulas["delta_tau"]) - textbook) == 0
+    assert one.tau_0 == pytest.approx(100.0, rel=1e-12)
+    assert one.R.item() == 0.0
+    assert one.tau_full == pytest.approx(one.tau_eff, rel=1e-6)
+
+
+@pytest.mark.parametrize("sites", [0.5, 10.0, 300.0])
+def test_degrading_the_bound_form_as_fast_as_the_free_one_leaves_the_time_constant_exactly(sites):
+    up = parts.constitutive("X", production="0.1 nM/s", decay="0.01 1/s")
+    one = ms.load(up, parts.clients("X", sites=f"{sites} nM", bound_decay="0.01 1/s"))
+    assert one.S.item() > 1e-3
+    assert one.tau_eff == pytest.approx(100.0, rel=1e-10)
+    assert str(one.formulas["tau_eff where load_loss = decay_X"]) == "1/decay_X"
+    assert "exactly" in one.verdict
+
+
+@pytest.mark.parametrize(
+    "sites, slope, amplitude, away", [(0.1, 0.025, 0.8881, 0.014), (1, 0.25, 0.8358, 0.12), (10, 2.5, 0.4905, 0.606),
+                                      (100, 25.0, 0.2511, 1.896)],
+)  # fmt: skip
+def test_a_modulated_source_with_a_load_is_reduced_within_2e_4(sites, slope, amplitude, away):
+    up = ms.model("up", species={"X": 5.0}, parameters={"k0": 0.01, "d": 0.01, "w": 0.005},
+                  reactions=["make: -> X; k0*(1 + sin(w*time))", "loss: X -> ; d*X"])  # fmt: skip
+    down = ms.model("down", species={"X": 0.0, "P": sites / 6, "C": sites * 5 / 6}, parameters={"kon": 10, "koff": 10},
+                    reactions=["bind: X + P <-> C; kon*X*P - koff*C"])  # fmt: skip
+    one = ms.load(up, down, at={"X": 1.0})
+    assert one.S.item() == pytest.approx(slope, rel=1e-9)
+    times = np.linspace(0, 4000, 2001)
+    full = ms.simulate(one.model, times, rtol=1e-9)["X"]
+    reduced = ms.simulate(one.reduced.coarse, times, rtol=1e-9)["X"]
+    alone = ms.simulate(up, times, rtol=1e-9)["X"]
+    assert np.abs(full - reduced).max() < 1.4e-4
+    assert np.ptp(full[1000:]) / 2 == pytest.approx(amplitude, abs=4e-4)
+    assert np.abs(full - alone).max() == pytest.approx(away, rel=0.05)
+
+
+def test_the_matrices_are_covariances_of_what_is_bound():
+    up = ms.model("up", species={"A": "3 nM", "B": "2 nM"}, parameters={"d": "0.01 1/s", "a": "0.03 nM/s", "b": "0.02 nM/s"},
+                  reactions=["ma: -> A; a", "la: A -> ; d*A", "mb: -> B; b", "lb: B -> ; d*B"])  # fmt: skip
+    down = ms.model(
+        "down", species={"A": "0 nM", "B": "0 nM", "P": "5 nM", "PA": "0 nM", "PB": "0 nM", "PAB": "0 nM"},
+        parameters={"on": "10 1/(nM s)", "off": "20 1/s", "offb": "30 1/s", "weak": "2 1/s", "weakb": "3 1/s"},
+        reactions=["1: P + A <-> PA; on*P*A - off*PA".replace("1:", "r1:"), "r2: P + B <-> PB; on*P*B - offb*PB",
+                   "r3: PA + B <-> PAB; on*PA*B - weakb*PAB", "r4: PB + A <-> PAB; on*PB*A - weak*PAB"],
+    )  # fmt: skip
+    one = ms.load(up, down, {"A": "A", "B": "B"})
+    a, b, total = 3.0, 2.0, 5.0
+    weights = {(0, 0): 1.0, (1, 0): a * 10 / 20, (0, 1): b * 10 / 30, (1, 1): a * 10 / 20 * b * 10 / 3}
+    z = sum(weights.values())
+    mean = [sum(n[k] * w for n, w in weights.items()) / z for k in range(2)]
+    expected = np.array(
+        [[total * (sum(n[j] * n[k] * w for n, w in weights.items()) / z - mean[j] * mean[k]) / (a, b)[k] for k in range(2)]
+         for j in range(2)]
+    )  # fmt: skip
+    order = [one.ids.index("A"), one.ids.index("B")]
+    assert one.S[np.ix_(order, order)] == pytest.approx(expected, rel=1e-8)
+    assert one.formulas["S[A,B]"] is not None
+
+
+def test_a_dimer_that_binds_counts_twice():
+    up = parts.constitutive("X", production="0.05 nM/s")
+    both = ms.connect(parts.dimerization("X", "X2"), parts.clients("X2", on="1 1/(nM s)", off="10 1/s"), {"X2": "X2"})
+    one = ms.load(up, both, {"X": "X"})
+    x, k = one.values["X"], 0.1
+    dimer, site = k * x * x, 10.0
+    bound = lambda x: 2 * k * x * x + 2 * site * k * x * x / (10.0 + k * x * x)  # noqa: E731
+    slope = (bound(x * 1.00001) - bound(x * 0.99999)) / (2e-5 * x)
+    assert dimer > 0
+    assert one.S.item() == pytest.approx(slope, rel=1e-6)
+    assert one.tau_full == pytest.approx(one.tau_eff, rel=0.01)
+
+
+def test_an_enzyme_is_loaded_by_its_substrate_through_totals():
+    up = parts.constitutive("K", production="0.01 nM/s")
+    one = ms.load(up, parts.phosphorylation_cycle("K", "Z", total="200 nM", phosphatase="50 nM"))
+    assert one.S.item() > 0.5
+    assert one.tau_full == pytest.approx(one.tau_eff, rel=0.02)
+    assert "Z_K" in one.eliminated
+
+
+def test_the_insulation_device_hides_the_load():
+    up = parts.constitutive("Z", production="0.1 nM/s")
+    load = parts.clients("Wp", sites="1000 nM")
+    direct = ms.load(up, parts.clients("Z", sites="1000 nM"))
+    device = parts.insulation_device("Z", "W")
+    assert direct.tau_eff > 5 * direct.tau_0
+    behind = ms.load(up, ms.connect(device, load, {"Wp": "Wp"}), {"Z": "Z"})
+    assert behind.tau_eff < 1.1 * behind.tau_0
+    output = ms.load(ms.connect(up, device), load, {"Wp": "Wp"})
+    assert output.output == pytest.approx(output.output_0, rel=0.1)
+
+
+def test_curves_against_load():
+    one = ms.load(parts.constitutive("X", production="0.01 nM/s"), parts.clients("X"))
+    curve = one.curve([0, 1, 10, 100])
+    assert curve.tau_eff == pytest.approx([100.0, 125.0, 350.0, 2600.0], rel=1e-6)
+    assert curve.output == pytest.approx([1.0] * 4, rel=1e-8)
+    assert curve.half_time[0] == pytest.approx(100 * np.log(2), rel=1e-3)
+    assert (np.diff(curve.half_time) > 0).all() and (np.diff(curve.amplitude) < 0).all()
+    assert curve.bandwidth == pytest.approx(1 / curve.tau_eff, rel=1e-3)
+
+
+def test_slow_binding_is_said():
+    one = ms.load(
+        parts.constitutive("X", production="0.01 nM/s"), parts.clients("X", on="0.001 1/(nM s)", off="0.001 1/s")
+    )
+    assert one.separation < 10
+    assert "simulate the full model" in one.verdict
+
+
+def test_the_verdict_comes_with_every_connection():
+    joined = ms.connect(parts.constitutive("X", production="0.01 nM/s"), parts.clients("X"))
+    assert "slower" in joined.verdict and joined.load.robustness == pytest.approx(2.5, rel=1e-6)
+
+
+def test_a_load_that_does_not_bind_is_refused():
+    reader = ms.model(
+        "reader", species={"X": "0 nM", "Y": "0 nM"}, parameters={"k": "1 1/s"}, reactions=["r: -> Y; k*X"]
+    )
+    with pytest.raises(ms.InputError, match=r"nothing downstream binds X"):
+        ms.load(parts.constitutive("X"), reader, {"X": "X"})
+
+
+def test_no_steady_state_is_said():
+    up = ms.model("up", species={"X": "0 nM"}, parameters={"k": "1 nM/s"}, reactions=["make: -> X; k"])
+    with pytest.raises(ms.ManyscaleError, match=r"keeps growing|does not relax by itself"):
+        ms.load(up, parts.clients("X"), {"X": "X"})
