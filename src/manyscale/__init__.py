@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from manyscale.bridges.search import reduce
     from manyscale.bridges.verify import verify
     from manyscale.circuits.connect import connect
+    from manyscale.circuits.cooperativity import steepness
     from manyscale.circuits.module import Module
     from manyscale.circuits.retroactivity import load
     from manyscale.engines.ensemble import simulate_ensemble
@@ -67,6 +68,7 @@ _PUBLIC = {  # public name -> module that defines it
     "simulate": "engines.simulate",
     "simulate_ensemble": "engines.ensemble",
     "steady_state": "analysis.steady",
+    "steepness": "circuits.cooperativity",
     "verify": "bridges.verify",
     "write": "formats",
 }
@@ -99,6 +101,7 @@ __all__ = [  # `model` is the folder, and can be called: see model/__init__.py
     "simulate",
     "simulate_ensemble",
     "steady_state",
+    "steepness",
     "verify",
     "write",
 ]

@@ -129,6 +129,42 @@ def factored(expr: e.Expr) -> e.Expr:
         return expr
 
 
+def closed_half(expr: e.Expr, name: str) -> dict[str, Any] | None:
+    """For a formula c * g^N in which the N-th root g is a fraction of first degree in `name` that goes from 0 to g_inf:
+    {"half_point": value of `name` where it is half of its limit, "n_half": slope of its logit against ln(name) there,
+    "n_half_text": the same before it was evaluated, "sites": N}. None for other formulas."""
+    import sympy
+
+    value = to_sympy(expr)
+    positive = {symbol: sympy.Symbol(symbol.name, positive=True) for symbol in value.free_symbols}
+    back = {new: old for old, new in positive.items()}
+    x = positive.get(sympy.Symbol(name))
+    value = sympy.nsimplify(value.xreplace(positive), rational=True)
+    if x is None:
+        return None
+    try:
+        above, below = sympy.fraction(sympy.cancel(value))
+        powers = [(f, k) for part in (above, below) for f, k in sympy.factor_list(part)[1] if f.has(x)]
+    except sympy.PolynomialError:
+        return None
+    numbers = {int(k) for _, k in powers}
+    if len(numbers) != 1 or len(powers) != 2 or any(sympy.degree(f, x) != 1 for f, _ in powers):
+        return None
+    (number,) = numbers
+    root = powers[0][0] / powers[1][0]
+    if root.subs(x, 0) != 0:
+        return None
+    root = sympy.cancel(root / sympy.limit(root, x, sympy.oo))
+    share = sympy.Integer(2) ** (-sympy.Rational(1, number))
+    half = sympy.factor(sympy.solve(sympy.Eq(root, share), x)[0])
+    slope = sympy.simplify((2 * number * x * sympy.diff(sympy.log(root), x)).subs(x, half))
+    law = 2 * number * (1 - share)
+    if sympy.simplify(slope - law) != 0:
+        return None
+    return {"half_point": from_sympy(sympy.radsimp(half).xreplace(back)), "n_half": from_sympy(law),
+            "n_half_text": f"2*{number}*(1 - 2^(-1/{number}))", "sites": from_sympy(number)}  # fmt: skip
+
+
 class _From:
     def __init__(self, sympy: Any):
         self.sympy = sympy

@@ -1,0 +1,219 @@
+"""Measures of steepness of one curve, refined by solving for the points that they need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from scipy.optimize import brentq, least_squares, minimize_scalar
+
+from manyscale.circuits.dose_response import Dosing, Path
+from manyscale.errors import InputError, SimulationError
+
+INNER = (0.01, 0.99)  # share of the range in which slopes are looked at and the Hill curve is fitted
+GRID = 161
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """See `Steepness`; `state_at` gives the state on the curve at a log dose."""
+
+    n_half: float
+    n_max: float
+    n_81: float
+    n_fit: float
+    sup_error: float
+    half_point: float
+    steepest_point: float
+    fit_half: float
+    fit_interval: tuple[float, float]
+    leak: float
+    saturation: float
+    remarks: tuple[str, ...]
+    state_at: Callable[[float], np.ndarray]
+    share_at: Callable[[float], float]
+
+
+def rising(dosing: Dosing, paths: list[Path]) -> Path:
+    """The steady states that a slowly rising dose passes: the stable branch from the lowest dose, jumps at folds."""
+    path = paths[0]
+    if path.log_dose[0] > path.log_dose[-1]:
+        path = Path(*(getattr(path, f)[::-1] for f in ("log_dose", "states", "response", "stable")))
+    folds = path.folds()
+    if not len(folds):
+        return path
+    pieces, top = [], -np.inf
+    edges = [0, *folds.tolist(), len(path.log_dose) - 1]
+    for a, b in pairwise(edges):
+        if path.log_dose[b] <= path.log_dose[a]:
+            continue
+        rows = np.arange(a, b + 1)
+        rows = rows[path.log_dose[rows] > top]
+        if rows.size:
+            pieces.append(rows)
+            top = float(path.log_dose[rows[-1]])
+    rows = np.concatenate(pieces)
+    return Path(path.log_dose[rows], path.states[rows], path.response[rows], path.stable[rows])
+
+
+class _Line:
+    """The curve as a function of log dose, solved where it is asked for; jumps stay jumps."""
+
+    def __init__(self, dosing: Dosing, run: Path):
+        self.dosing, self.run = dosing, run
+        self.memory: dict[float, tuple[float, np.ndarray]] = {}
+        gaps = np.abs(np.diff(run.response))
+        reach = float(np.ptp(run.response))
+        near = np.diff(run.log_dose) < 1e-2
+        self.jumps = [int(k) for k in np.flatnonzero((gaps > 0.2 * reach) & near)]
+
+    def at(self, dose: float) -> tuple[float, np.ndarray]:
+        if dose not in self.memory:
+            run = self.run
+            k = int(np.clip(np.searchsorted(run.log_dose, dose), 1, len(run.log_dose) - 1))
+            a, b = run.log_dose[k - 1], run.log_dose[k]
+            share = float(np.clip((dose - a) / (b - a), 0.0, 1.0)) if b > a else 0.0
+            share = round(share) if k - 1 in self.jumps else share
+            guess = run.states[k - 1] + share * (run.states[k] - run.states[k - 1])
+            try:
+                self.memory[dose] = self.dosing.value(dose, guess)
+            except SimulationError:
+                self.memory[dose] = (float(np.interp(dose, run.log_dose, run.response)), guess)
+        return self.memory[dose]
+
+
+def _limit(line: _Line, end: float, inward: float, whole: bool) -> float:
+    """Response at the end of the curve; three decades in geometric progression tell where it goes (Aitken)."""
+    last = line.at(end)[0]
+    if not whole or abs(line.run.log_dose[-1] - line.run.log_dose[0]) < 6 * np.log(10):
+        return last
+    before, first = line.at(end + inward * np.log(10) / 2)[0], line.at(end + inward * np.log(10))[0]
+    bottom = (last - before) - (before - first)
+    if bottom == 0 or abs(last - before) > 0.7 * abs(before - first):
+        return last
+    guess = last - (last - before) ** 2 / bottom
+    return guess if abs(guess - last) < 0.01 * np.ptp(line.run.response) else last
+
+
+def measure_curve(dosing: Dosing, run: Path, whole: bool = True) -> Measured:
+    """All measures of a curve. whole: it goes on until it is flat at both ends, as far as can be seen.
+    Errors: InputError for a response that does not change."""
+    line, remarks = _Line(dosing, run), []
+    dose, response = run.log_dose, run.response
+    size = np.abs(response).max(initial=0.0)
+    if len(dose) < 4 or np.ptp(response) <= 1e-9 * size or not np.isfinite(response).all():
+        raise InputError(f"{dosing.output!r} does not change with {dosing.input!r}, so there is no steepness")
+    begin, end, turned = _monotone(response)
+    if turned:
+        remarks.append(f"the response turns round at {dosing.input} = {np.exp(dose[end if end < len(dose) - 1 else begin]):.4g}; "
+                       "measured is the largest change in one direction")  # fmt: skip
+    leak = _limit(line, float(dose[begin]), 1.0, whole and begin == 0)
+    top = _limit(line, float(dose[end]), -1.0, whole and end == len(dose) - 1)
+    if end < len(dose) - 1 or begin > 0:
+        leak, top = _extreme(line, begin, leak, dose), _extreme(line, end, top, dose)
+    leak, top = (0.0 if abs(end_value) < 1e-9 * abs(top - leak) else end_value for end_value in (leak, top))
+    share = lambda x: (line.at(x)[0] - leak) / (top - leak)  # noqa: E731
+    shares = (response - leak) / (top - leak)
+    cross = {
+        level: _crossing(share, dose, shares, begin, end, level, line.jumps) for level in (0.01, 0.1, 0.5, 0.9, 0.99)
+    }
+    _warn(remarks, dosing, dose, shares, begin, end, whole)
+    half, jumps = cross[0.5]
+
+    def slope(x: float) -> float:
+        theta = share(x)
+        return abs(dosing.slope(x, line.at(x)[1]) / (top - leak) / (theta * (1.0 - theta)))
+
+    n_half = np.inf if jumps else slope(half)
+    n_max, steepest = (np.inf, half) if jumps else _steepest(slope, dose, shares, begin, end)
+    apart = cross[0.9][0] - cross[0.1][0]
+    n_81 = float(np.log(81.0) / apart) if apart > 1e-12 else np.inf
+    interval = (cross[0.01][0], cross[0.99][0])
+    n_fit, fit_half, sup = _fit(share, interval, half, n_81)
+    return Measured(
+        float(n_half), float(max(n_max, n_half)), n_81, n_fit, sup, float(np.exp(half)), float(np.exp(steepest)), fit_half,
+        (float(np.exp(interval[0])), float(np.exp(interval[1]))), float(leak), float(top), tuple(remarks),
+        lambda x: line.at(float(x))[1], share,
+    )  # fmt: skip
+
+
+def _monotone(response: np.ndarray) -> tuple[int, int, bool]:
+    """(begin, end, turned): the piece between two extremes with the largest change."""
+    reach = np.ptp(response)
+    low, high = int(np.argmin(response)), int(np.argmax(response))
+    small = 1e-3 * reach
+    if abs(response[0] - response[low]) <= small and abs(response[-1] - response[high]) <= small:
+        return 0, len(response) - 1, False
+    if abs(response[0] - response[high]) <= small and abs(response[-1] - response[low]) <= small:
+        return 0, len(response) - 1, False
+    peak = high if 0 < high < len(response) - 1 else low
+    left, right = abs(response[peak] - response[0]), abs(response[-1] - response[peak])
+    return (0, peak, True) if left >= 0.999 * right else (peak, len(response) - 1, True)
+
+
+def _extreme(line: _Line, k: int, value: float, dose: np.ndarray) -> float:
+    """The response at an inner extreme, refined between its neighbours."""
+    if k in (0, len(dose) - 1):
+        return value
+    sign = 1.0 if line.run.response[k] >= max(line.run.response[k - 1], line.run.response[k + 1]) else -1.0
+    best = minimize_scalar(lambda x: -sign * line.at(float(x))[0], bounds=(dose[k - 1], dose[k + 1]), method="bounded",
+                           options={"xatol": 1e-7})  # fmt: skip
+    return sign * max(-best.fun, sign * value)
+
+
+def _crossing(share, dose, shares, begin: int, end: int, level: float, jumps) -> tuple[float, bool]:
+    """(log dose, in a jump) at which a share of the range is first reached."""
+    above = np.flatnonzero(shares[begin : end + 1] >= level)
+    k = begin + (int(above[0]) if above.size else end - begin)
+    if k == begin:
+        return float(dose[begin]), False
+    if k - 1 in jumps:
+        return float(dose[k]), True
+    low, high = share(float(dose[k - 1])) - level, share(float(dose[k])) - level
+    if low * high > 0:
+        return float(dose[k]), False
+    return float(brentq(lambda x: share(float(x)) - level, dose[k - 1], dose[k], xtol=1e-13, rtol=1e-14)), False
+
+
+def _steepest(slope, dose, shares, begin: int, end: int) -> tuple[float, float]:
+    inner = [k for k in range(begin, end + 1) if INNER[0] <= shares[k] <= INNER[1]]
+    if len(inner) < 3:
+        inner = list(range(max(begin, (inner or [begin])[0] - 1), min(end, (inner or [end])[-1] + 1) + 1))
+    values = [slope(float(dose[k])) for k in inner]
+    best = int(np.argmax(values))
+    low, high = dose[inner[max(best - 1, 0)]], dose[inner[min(best + 1, len(inner) - 1)]]
+    if high <= low:
+        return values[best], float(dose[inner[best]])
+    found = minimize_scalar(lambda x: -slope(float(x)), bounds=(low, high), method="bounded", options={"xatol": 1e-7})
+    if -found.fun >= values[best]:
+        return float(-found.fun), float(found.x)
+    return values[best], float(dose[inner[best]])
+
+
+def hill(log_dose, half: float, exponent: float) -> np.ndarray:
+    """x^n/(K^n + x^n) of log doses."""
+    return 1.0 / (1.0 + np.exp(np.clip(-exponent * (np.asarray(log_dose) - half), -700.0, 700.0)))
+
+
+def _fit(share, interval: tuple[float, float], half: float, guess: float) -> tuple[float, float, float]:
+    """(exponent, half point, largest deviation) of the Hill curve that fits best on an even grid of log doses."""
+    if interval[1] - interval[0] < 1e-9:
+        return np.inf, float(np.exp(half)), 1.0
+    grid = np.linspace(*interval, GRID)
+    values = np.array([share(float(x)) for x in grid])
+    start = [half, np.log(min(max(guess, 0.1), 1e3))]
+    best = least_squares(lambda q: hill(grid, q[0], np.exp(q[1])) - values, start, xtol=1e-14, ftol=1e-14, gtol=1e-14)
+    return float(np.exp(best.x[1])), float(np.exp(best.x[0])), float(np.abs(best.fun).max())
+
+
+def _warn(remarks: list, dosing: Dosing, dose, shares, begin: int, end: int, whole: bool) -> None:
+    if not whole:
+        remarks.append("leak and saturation are the responses at the ends of the interval")
+        return
+    for k, inward, word in ((begin, 1, "lowest"), (end, -1, "highest")):
+        at = dose[k] + inward * np.log(10.0)
+        change = abs(np.interp(at, dose, shares) - shares[k])
+        if change > 1e-3 and k in (0, len(dose) - 1):
+            remarks.append(f"the response still changes at the {word} dose, {dosing.input} = {np.exp(dose[k]):.3g}")
