@@ -27,8 +27,8 @@ from manyscale.model.naming import total_names
 from manyscale.model.rays import TooManyRays, extreme_rays
 
 __all__ = [
-    "ConservationLaw", "components", "conservation_laws", "dependent_species", "left_null_space", "solve_totals",
-    "stoichiometry_rank",
+    "ConservationLaw", "components", "conservation_laws", "dependent_species", "integer_null_space", "left_null_space",
+    "solve_totals", "stoichiometry_rank",
 ]  # fmt: skip
 SPARSE_BUDGET = 500_000  # entries written by sparse elimination; far more than published networks need
 
@@ -119,6 +119,37 @@ def dense_null_space(rows: list[Row], size: int) -> list[Row]:
             if j != pivot:
                 vectors[j][pivot] = -value
     return [whole(v if scale > 0 else {j: -x for j, x in v.items()}) for v in vectors.values()]
+
+
+def integer_null_space(rows: list[Row], size: int, largest: int = 40_000) -> list[Row]:
+    """Basis of the lattice of all whole vectors v of length `size` with row . v = 0 for every row, short ones first.
+
+    The lattice is the saturated one: by the Hermite normal form of [A^T | 1], whose rows with nothing under A^T span
+    it, made short by LLL. Where that matrix has more than `largest` entries: sparse elimination, then as `null_space`.
+    """
+    from flint import fmpz_mat
+
+    rows = distinct(rows)
+    basis = _null_space(rows, size)
+    touched = sorted({j for v in basis for j in v})
+    if len(basis) < 2 or len(touched) * (len(touched) + len(rows)) > largest:
+        return short_vectors(basis)[len(basis) :] or basis if 1 < len(basis) < 60 else basis
+    inside = [{j: v for j, v in row.items() if j in set(touched)} for row in rows]
+    inside = distinct(row for row in inside if row)
+    width = len(inside)
+    work = fmpz_mat(
+        [[row.get(j, 0) for row in inside] + [int(j == k) for k in touched] for j in touched]
+    ).hnf()  # fmt: skip
+    lattice = [
+        [work[i, width + k] for k in range(len(touched))]
+        for i in range(work.nrows())
+        if all(work[i, k] == 0 for k in range(width))
+    ]
+    short = fmpz_mat(lattice).lll()
+    found = [
+        {j: int(short[i, k]) for k, j in enumerate(touched) if short[i, k] != 0} for i in range(short.nrows())
+    ]  # fmt: skip
+    return sorted(found, key=lambda v: (len(v), sum(abs(x) for x in v.values()), min(v)))
 
 
 def components(entries: Entries, size: int) -> list[list[int]]:
