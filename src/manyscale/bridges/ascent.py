@@ -1,7 +1,7 @@
-"""Towards the worst point of a region: coordinates are moved to either end as long as the error grows.
+"""Towards the worst point of a region: coordinates are moved to their ends as long as the error grows.
 
 Random points of a box in many dimensions hardly ever come near its corners, and errors of reductions are mostly
-monotone in each (logarithmic) parameter: so from the worst point known each coordinate is tried at both its ends, all
+monotone in each (logarithmic) parameter: so from the worst point known each coordinate is tried at both its ends and in the middle, all
 moves that helped are made together, and again until nothing helps (pattern search: Hooke & Jeeves, J. ACM 8:212, 1961).
 """
 
@@ -14,7 +14,8 @@ import numpy as np
 
 SWEEPS = 3
 GAIN = 1.02  # factor by which the error has to grow for a further sweep
-STEP = 1e-3  # coordinates as close to an end are there
+PLACES = (0.0, 0.5, 1.0)  # tried along each coordinate
+STEP = 1e-3  # coordinates as close to a place are there
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def ascend(
         before = top
         gains: list[tuple[float, int, float]] = []
         for i in order:
-            for end in (0.0, 1.0):
+            for end in PLACES:
                 if abs(best[i] - end) < STEP:
                     continue
                 if late():

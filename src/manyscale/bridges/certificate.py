@@ -74,6 +74,7 @@ class Refusal:
     value: float | None = None  # the number that failed
     threshold: float | None = None
     where: str = ""  # species, time, or point of the region
+    tried: tuple[str, ...] = ()  # attempts on the way, and why each was rejected
 
 
 def weakest(tiers: Iterable[str]) -> str:

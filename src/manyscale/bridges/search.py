@@ -9,6 +9,7 @@ from pathlib import Path
 from manyscale.bridges.bridge import Bridge, Chain
 from manyscale.bridges.certificate import Refusal
 from manyscale.bridges.exact import conserve, prune
+from manyscale.bridges.explain import explain as path_in_words
 from manyscale.bridges.time_search import reduce_in_time
 from manyscale.engines.simulate import as_model
 from manyscale.errors import SimulationError
@@ -27,6 +28,7 @@ def reduce(
     scales: Scales | None = None,
     time_limit: float | None = DEFAULT_LIMIT,
     formulas: bool = False,
+    explain: bool = False,
     progress: Callable[..., None] | None = None,
 ) -> Chain:
     """The longest chain of bridges that hold for the question, with the refusals met on the way.
@@ -35,7 +37,7 @@ def reduce(
     as far as the question's tolerance allows over its whole region. With `formulas`, only variables that follow from the
     others by formula are eliminated: the reduced model then has no algebraic equations, which many simulators cannot
     solve. Stops at `time_limit` seconds (None: no limit) or
-    at Ctrl-C with the best chain so far. Errors: InputError; SimulationError when the model itself cannot be run.
+    at Ctrl-C with the best chain so far. `explain` prints the path in words. Errors: InputError; SimulationError when the model itself cannot be run.
     """
     note = progress or (lambda *_: None)
     begin = time.monotonic()
@@ -73,4 +75,7 @@ def reduce(
         refusals.append(Refusal("simulate", str(failure).splitlines()[0]))
     except KeyboardInterrupt:
         refusals.append(Refusal("search", "interrupted; this is the best so far"))
-    return Chain(fine, tuple(bridges), tuple(refusals))
+    chain = Chain(fine, tuple(bridges), tuple(refusals))
+    if explain:
+        print("\n".join(path_in_words(chain, question)))
+    return chain

@@ -35,6 +35,8 @@ POINTS = (16, 80)  # training points, fewest and most
 CORNERS = 8
 PUSHES = 4  # rounds of search for worse points
 CLIMB = 0.2  # share of the time limit for climbing towards the worst point of the region, per candidate
+CORNERED = 12  # dimensions up to which the worst point of the region is sought; with more, corners are too far from
+# everything that is ever drawn, and the promise is one about drawn points
 NOTED = 0.7  # points met while climbing are kept above this share of the worst error
 TURNS = 6  # turning points of an observable above which the model counts as oscillating
 
@@ -61,6 +63,7 @@ class _TimeSearch:
         self.horizon = float(question.horizon)  # type: ignore[arg-type]
         self.layer = question.entry * self.horizon
         self.tolerance = question.tolerance
+        self.cornered = len(question.box) <= CORNERED
         count = 121 if self.kernel.size <= 150 else 81
         self.trials = Trials(chain, question, grid(question, self.layer, count), self.deadline)
         self.rejected: list[str] = []
@@ -84,8 +87,20 @@ class _TimeSearch:
         if gap < LEAST_GAP:
             return Refusal(NAME, "no gap between time scales that lasts over the horizon", gap, LEAST_GAP)
         self._points(survey)
-        found = self._search(survey)
+        found = self._search(survey, 0.5)
+        again = self._bolder(survey, found)
+        if again is not None:
+            found = again
         return found if isinstance(found, Bridge) else self._refusal(first, survey, gap)
+
+    def _bolder(self, survey: Survey, found: Bridge | None) -> Bridge | None:
+        """A search that starts from the model as it is alone and lets estimates reach the tolerance, which real runs
+        then cut back: the better answer where estimates are too pessimistic somewhere in the region, or None."""
+        before = len(found.certificate.recipe["fast"]) if found is not None else 0
+        bold = replace(survey, runs=survey.runs[:1], seen={}, deadline=self.begin + 0.8 * self.time_limit)
+        if self.trials.late or bold.late:
+            return None
+        return self._search(bold, 1.0, more_than=before)
 
     def _survey(self, first: Point) -> Survey:
         system = self.kernel.system
@@ -102,7 +117,7 @@ class _TimeSearch:
     def _points(self, survey: Survey) -> None:
         """Training points: as many as a quarter of the time allows; the first ones join the survey."""
         dimension = len(self.trials.box)
-        for k, unit in enumerate(spread(POINTS[1], dimension, CORNERS)):
+        for k, unit in enumerate(spread(POINTS[1], dimension, CORNERS if self.cornered else 0)):
             share = (time.monotonic() - self.begin) / self.time_limit
             if share > 0.6 or (k >= POINTS[0] and share > 0.2):
                 break
@@ -113,13 +128,15 @@ class _TimeSearch:
 
     # the loop
 
-    def _search(self, survey: Survey) -> Bridge | None:
-        """Grow, and grow again where a point shows what was overlooked; then take away what fails, until all holds."""
-        limit = survey.limit = 0.5 * self.tolerance
+    def _search(self, survey: Survey, share: float, more_than: int = 0) -> Bridge | None:
+        """Grow, and grow again where a point shows what was overlooked; then take away what fails, until all holds.
+
+        share: of the tolerance, which estimates may reach. more_than: fewer fast variables than that are no use."""
+        limit = survey.limit = share * self.tolerance
         split = grow(survey)
         grown = 1
         for rounds in range(ROUNDS):
-            if not split.fast or self.trials.late:
+            if len(split.fast) <= more_than or self.trials.late:
                 return None
             self.note(0.1 + 0.8 * rounds / ROUNDS, f"{len(split.fast)} fast variables: running both models")
             if self.formulas:
@@ -214,7 +231,8 @@ class _TimeSearch:
                     return self._failing(k, names, errors[k])
             if self.trials.late or turn == PUSHES:
                 break
-            for unit in worse(self.trials.points, {k: e.worst for k, e in errors.items()}, visited):
+            known = {k: e.worst for k, e in errors.items()}
+            for unit in worse(self.trials.points, known, visited, to_the_end=self.cornered):
                 self.trials.add(unit)
         return None
 
@@ -242,7 +260,7 @@ class _TimeSearch:
         whether every direction was tried to the end)."""
         trials, box = self.trials, len(self.trials.box)
         units = [k for k in errors if not np.isnan(trials.points[k].unit).any()]
-        if not units or not box:
+        if not units or not self.cornered:
             return None, not box
         top = max(e.worst for e in errors.values())
         until = min(self.deadline, time.monotonic() + CLIMB * self.time_limit)
@@ -312,7 +330,8 @@ class _TimeSearch:
         else:
             reason = "eliminating any variable would cost more than the tolerance"
         value = error if np.isfinite(error) else self._least(survey)
-        return Refusal(NAME, reason, value, self.tolerance, where=observable or f"largest gap {gap:.3g}")
+        where = observable or f"largest gap {gap:.3g}"
+        return Refusal(NAME, reason, value, self.tolerance, where, tuple(dict.fromkeys(self.rejected))[-12:])
 
     def _least(self, survey: Survey) -> float | None:
         """The smallest estimated error of eliminating one variable."""

@@ -27,6 +27,7 @@ SEED = 104_729
 PATIENCE, LEAST_STEPS = 8, 5_000  # a run may take that many times the steps of the nominal one
 DENSE = 2_000  # times at which the runs for estimates are looked at
 CORNERS = 128  # of a box, at most
+FURTHER = 1.25  # times as far along the fit as any drawn point
 ROWS = 5_000_000  # numbers kept as Jacobians of one run, at most
 
 
@@ -174,18 +175,26 @@ def corners(dimension: int, most: int) -> list[np.ndarray]:
     return found[: min(most, CORNERS)]
 
 
-def worse(points: Sequence[Point], errors: Mapping[int, float], visited: set[bytes]) -> list[np.ndarray]:
-    """Where the error should be larger still: corners along a linear fit of its logarithm, and from the worst point."""
+def worse(
+    points: Sequence[Point], errors: Mapping[int, float], visited: set[bytes], *, to_the_end: bool = True
+) -> list[np.ndarray]:
+    """Where the error should be larger still: corners along a linear fit of its logarithm, and from the worst point.
+
+    Without `to_the_end` only a little further along the fit than any drawn point.
+    """
     usable = _usable(points, errors)
     if len(usable) < 4:
         return []
     units, values = np.array([u for u, _ in usable]), np.log([e for _, e in usable])
-    slope = _fit(units, values)
+    slope, centred = _fit(units, values), units - 0.5
     worst = units[int(values.argmax())]
     corner = (slope > 0).astype(float)
     strong = np.abs(slope) >= np.quantile(np.abs(slope), 0.7)
     mixed = np.where(strong, corner, worst)
     proposals = [mixed, corner, 0.5 * (worst + corner), np.where(strong, corner, np.round(worst))]
+    if not to_the_end:
+        furthest = FURTHER * float(np.max(centred @ slope))
+        proposals = [_drawn_back(unit, slope, furthest) for unit in proposals]
     fresh = []
     for unit in proposals:
         key = np.round(unit, 3).tobytes()
@@ -193,6 +202,11 @@ def worse(points: Sequence[Point], errors: Mapping[int, float], visited: set[byt
             visited.add(key)
             fresh.append(unit)
     return fresh
+
+
+def _drawn_back(unit: np.ndarray, slope: np.ndarray, furthest: float) -> np.ndarray:
+    along = float((unit - 0.5) @ slope)
+    return unit if along <= furthest else 0.5 + (unit - 0.5) * max(furthest, 0.0) / along
 
 
 def slopes(points: Sequence[Point], errors: Mapping[int, float], dimension: int) -> np.ndarray:
