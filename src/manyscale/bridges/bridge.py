@@ -10,7 +10,7 @@ from manyscale.bridges.certificate import Certificate, Refusal, weakest
 from manyscale.model.expr import Expr
 from manyscale.model.model import Model
 
-BOOKKEEPING = ("conserve", "prune")  # bridges that change the description and nothing else
+BOOKKEEPING = ("conserve", "prune", "scale")  # bridges that change the description and nothing else
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,8 @@ class Bridge:
         can identify).
     project: (values of fine initial state and parameters by id) -> (initial values and parameters of the coarse
         model by id), with the initial layer taken into account; None means `restrict` and `parameters` alone.
+    clock: time of the fine model per time of the coarse one, over fine ids at the start; None: the same time. With a
+        clock the coarse model counts in other units: an id of both means what `lift` says, not the same value.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Bridge:
     layer_species: tuple[str, ...] = ()  # fine ids whose error counts only after the initial layer
     layer_time: float = 0.0
     project: Callable[[Mapping[str, float]], Mapping[str, float]] | None = None
+    clock: Expr | None = None
 
     def carry(self, values: Mapping[str, float] | None = None) -> dict[str, float]:
         """Initial values and parameters of the coarse model for those of the fine model, as `simulate(values=...)`
@@ -107,6 +110,11 @@ class Chain:
         lines = [f"{bridge.name} ({bridge.certificate.tier}): {bridge.certificate.claim}" for bridge in self.bridges]
         lines = lines or ["Nothing was reduced."]
         return "\n".join([*lines, *(f"refused {one.name}: {one.reason}" for one in self.refusals)])
+
+    @property
+    def rescaled(self) -> bool:
+        """Whether the coarse end counts in other units."""
+        return any(bridge.clock is not None for bridge in self.bridges)
 
     @property
     def tier(self) -> str:

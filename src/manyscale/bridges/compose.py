@@ -70,6 +70,16 @@ def carry_all(chain: Chain, values: Mapping[str, float] | None = None) -> dict[s
     return found
 
 
+def clock(chain: Chain, values: Mapping[str, float] | None = None) -> float:
+    """Time of the fine model per time of the coarse one, at a point given by overrides of the fine model."""
+    found, pace = dict(values or {}), 1.0
+    for bridge in chain.bridges:
+        if bridge.clock is not None:
+            pace *= float(evaluate(bridge.clock, 0.0, start_values(bridge.fine, found)))
+        found = carry(bridge, found)
+    return pace
+
+
 def settable(model: Model) -> list[str]:
     """Ids that have a value of their own at the start: no rule, no algebraic equation determines them."""
     system = compile_model(model).system
@@ -121,10 +131,10 @@ def restrict(chain: Chain) -> dict[str, Expr]:
 def observed(chain: Chain | Bridge, run, ids) -> np.ndarray:
     """Values of ids of the fine model on a trajectory of the coarse model, shape (len(ids), nt).
 
-    The coarse model's own value where it has the id, else the lift. Errors: InputError for what it cannot express.
+    The coarse model's own value where it has the id (and counts in the same units), else the lift. Errors: InputError for what it cannot express.
     """
     chain = _as_chain(chain)
-    known = set(run.ids)
+    known = set() if chain.rescaled else set(run.ids)
     rows = [run[id] if id in known else lifted(chain, run, id) for id in ids]
     return np.array(rows, dtype=float).reshape(len(rows), len(run.times))
 

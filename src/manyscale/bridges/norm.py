@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from manyscale.bridges.bridge import Bridge, Chain
-from manyscale.bridges.compose import carry_all, observed
+from manyscale.bridges.compose import carry_all, clock, observed
 from manyscale.engines.ode import simulate_ode
 from manyscale.kernels import compile_model
 from manyscale.model.model import Model
@@ -114,7 +114,8 @@ def compare(
     times = grid(question, whole.layer_time) if times is None else times
     ids = question.observables
     fine = simulate_ode(compile_model(whole.fine), times, values=values, rtol=rtol)
-    coarse = simulate_ode(compile_model(whole.coarse), times, values=carry_all(whole, values), rtol=rtol)
+    own = times / clock(whole, values) if whole.rescaled else times
+    coarse = simulate_ode(compile_model(whole.coarse), own, values=carry_all(whole, values), rtol=rtol)
     return errors_between(whole, ids, times, _rows(fine, ids), observed(whole, coarse, ids))
 
 

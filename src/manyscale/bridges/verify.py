@@ -15,7 +15,7 @@ import numpy as np
 
 from manyscale.bridges.bridge import Bridge, Chain
 from manyscale.bridges.certificate import ErrorStatement
-from manyscale.bridges.compose import carry_all, lifted, observed
+from manyscale.bridges.compose import carry_all, clock, lifted, observed
 from manyscale.bridges.norm import ZERO, Errors, errors_between, floors, grid
 from manyscale.engines.ode import simulate_ode
 from manyscale.errors import InputError, ManyscaleError, SimulationError
@@ -145,7 +145,7 @@ class _Replay:
         self.chain, self.question = chain, question
         self.fine, self.coarse = compile_model(chain.fine), compile_model(chain.coarse)
         self.times = grid(question, chain.layer_time)
-        known = set(self.coarse.names)
+        known = set() if chain.rescaled else set(self.coarse.names)
         self.ids = tuple(id for id in question.observables if id in known or id in chain.lift)
         self.absent = tuple(id for id in question.observables if id not in self.ids)
         self.twice = self._said_twice(known)
@@ -160,12 +160,15 @@ class _Replay:
         self.worst: tuple[float, str, dict[str, float]] = (-1.0, "", {})
         self.solver_error: float | None = None
         self.steps = 3_000_000
+        self.pace = 1.0  # time of the full model per time of the small one
         self.slack: dict[str, float] = {}
         if self.absent:
             self.remarks.append(f"the small model cannot express {', '.join(self.absent[:5])}")
 
     def _said_twice(self, known: set[str]) -> tuple[str, ...]:
         """Fine species that the coarse model has itself and that the lift gives by a formula: both must agree."""
+        if self.chain.rescaled:
+            return ()
         return tuple(id for id, formula in self.chain.lift.items() if id in known and formula != Symbol(id))
 
     def replay(self, point: Mapping[str, float]) -> None:
@@ -179,6 +182,7 @@ class _Replay:
         if not point:
             self.steps = PATIENCE * int(fine.stats.get("steps", 0)) + LEAST_STEPS
         start = carry_all(self.chain, point)
+        self.pace = clock(self.chain, point) if self.chain.rescaled else 1.0
         try:
             coarse = self._run(self.coarse, start, RTOL)
             found, lift_error = self._compare(fine, coarse)
@@ -219,7 +223,8 @@ class _Replay:
 
     def _run(self, kernel, values: Mapping[str, float], rtol: float):
         steps = self.steps if rtol == RTOL else 10 * self.steps
-        return simulate_ode(kernel, self.times, values=values, rtol=rtol, max_steps=steps)
+        times = self.times / self.pace if kernel is self.coarse else self.times
+        return simulate_ode(kernel, times, values=values, rtol=rtol, max_steps=steps)
 
     def _compare(self, fine, coarse) -> tuple[Errors, float]:
         rows = np.array([fine[id] for id in self.ids], dtype=float).reshape(len(self.ids), len(self.times))

@@ -86,6 +86,7 @@ class Nondimensionalization:
     reasons: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     parameters: Mapping[str, Expr] = field(default_factory=dict, repr=False)
+    scale_ids: Mapping[str, str] = field(default_factory=dict, repr=False)  # parameter of `model` that holds each scale
     difference: float = 0.0  # of right-hand sides at random points, relative: rounding
 
     def times(self, times: np.ndarray | list[float]) -> np.ndarray:

@@ -201,6 +201,7 @@ class _Work:
             reasons=choice.reasons,
             remarks=tuple(self.remarks),
             parameters=parameters,
+            scale_ids=ids,
             difference=self.checked(coarse, parameters, scales, time),
         )
 
