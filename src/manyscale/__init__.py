@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from manyscale.model.question import Question
     from manyscale.reports.html import report
     from manyscale.scales import measure
+    from manyscale.scales.nondimensional import nondimensionalize
     from manyscale.study.analysis import analyze
     from manyscale.study.record import Study
     from manyscale.study.replaying import replay
@@ -61,6 +62,7 @@ _PUBLIC = {  # public name -> module that defines it
     "connect": "circuits.connect",
     "load": "circuits.retroactivity",
     "measure": "scales",
+    "nondimensionalize": "scales.nondimensional",
     "read": "formats",
     "reduce": "bridges.search",
     "replay": "study",
@@ -94,6 +96,7 @@ __all__ = [  # `model` is the folder, and can be called: see model/__init__.py
     "load",
     "measure",
     "model",
+    "nondimensionalize",
     "read",
     "reduce",
     "replay",

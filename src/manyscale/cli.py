@@ -203,6 +203,33 @@ def measure(
 
 
 @app.command()
+def nondimensionalize(
+    model: ModelFile,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Folder for dimensionless.xml, .json and .html.")
+    ] = None,
+    observables: Observables = None,
+    horizon: Horizon = None,
+    region: Region = None,
+    set_: Set = None,
+    json: Json = False,
+) -> None:
+    """Take the dimensions out of a model: scales, groups, what is small and what it compares."""
+    from manyscale.reports.dimensionless import write_all
+    from manyscale.scales.nondimensional import nondimensionalize as run
+    from manyscale.study.source import open_model
+    from manyscale.study.values import with_values
+
+    with output(json) as answer, progress() as note:
+        question = _question(observables, horizon, 0.05, region)
+        found = run(with_values(open_model(model)[0], parse_values(set_)), question, progress=note)
+        answer.json = found.to_dict()
+        say(str(found), answer.quiet)
+        for name, path in write_all(found, out).items() if out is not None else ():
+            say(f"{name}: {path}", answer.quiet)
+
+
+@app.command()
 def reduce(
     model: ModelFile,
     out: Annotated[Path, typer.Option("-o", "--out", help="File for the small model: .xml or .ant.")] = Path(
