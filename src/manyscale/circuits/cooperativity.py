@@ -144,7 +144,7 @@ def steepness(model: Module | Model | str | FilePath, input: str, output: str, *
     dosing = Dosing(model, input, output, values)
     bounds = _bounds(interval)
     paths = curve(dosing, bounds)
-    run = rising(dosing, paths)
+    run = rising(dosing, paths, bounds)
     found: Measured = measure_curve(dosing, run, whole=bounds is None)
     where = found.state_at(np.log(found.half_point)) if np.isfinite(found.n_half) else run.states[-1]
     return Steepness(

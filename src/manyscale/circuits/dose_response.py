@@ -15,6 +15,7 @@ import numpy as np
 
 from manyscale.analysis.stability import conserved_quotient
 from manyscale.analysis.steady import newton, relative_residual, steady_state
+from manyscale.engines.ode import simulate_ode
 from manyscale.errors import InputError, SimulationError
 from manyscale.kernels import compile_model
 from manyscale.model.model import Model
@@ -23,6 +24,7 @@ DECADES = 12.0  # how far from the model's own dose the curve is followed, at mo
 FLAT = 1e-6  # change over a decade, as a share of the range, at which the curve has arrived
 LONGEST, SHORTEST, FIRST = 0.25, 1e-9, 0.02  # steps along the curve
 STEPS = 4000
+FIELDS = ("log_dose", "states", "response", "stable")
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +44,7 @@ class Path:
     states: np.ndarray
     response: np.ndarray
     stable: np.ndarray
+    stuck: tuple[float, ...] = ()  # log doses at which the curve could not be followed further
 
     def folds(self) -> np.ndarray:
         """Positions at which the dose turns round."""
@@ -108,8 +111,48 @@ class Dosing:
         return (self.residual(y, log_dose + step) - self.residual(y, log_dose - step)) / (2 * step)
 
     def steady(self, log_dose: float) -> np.ndarray:
-        """The steady state that the model reaches by itself at one dose."""
-        return steady_state(self.model, {**self.values, self.input: float(np.exp(log_dose))}).states
+        """The steady state that the model reaches by itself at one dose; by a run of the model where nothing else finds
+        it."""
+        values = {**self.values, self.input: float(np.exp(log_dose))}
+        try:
+            return steady_state(self.model, values).states
+        except SimulationError as reason:
+            late = self._late(values)
+            for y in reversed(late):
+                try:
+                    return self.solve(log_dose, y)
+                except SimulationError:
+                    continue
+            raise reason
+
+    def land(self, log_dose: float, y: np.ndarray) -> np.ndarray:
+        """The steady state reached from state y at a dose. Errors: SimulationError."""
+        system = self.kernel.system
+        ids = [id for id in system.states if id != self.input]
+        values = dict(zip(system.states, y))
+        overrides = {**self.values, **{id: float(values[id]) for id in ids}, self.input: float(np.exp(log_dose))}
+        if any(system.state_symbols[i] != id for i, id in enumerate(system.states)):
+            raise SimulationError("states are kept as amounts")
+        try:
+            return steady_state(self.model, overrides).states
+        except SimulationError:
+            late = self._late(overrides)
+            if not late:
+                raise
+            return self.solve(log_dose, late[-1])
+
+    def _late(self, values: Mapping[str, float]) -> list[np.ndarray]:
+        """States at later and later times of a run."""
+        y, p = self.kernel.initial(values)
+        speeds = np.abs(np.diag(self.kernel.jacobian(0.0, y, p)))
+        unit = 1.0 / float(np.median(speeds[speeds > 0])) if speeds.any() else 1.0
+        try:
+            run = simulate_ode(
+                self.kernel, np.concatenate([[0.0], unit * 10.0 ** np.arange(8)]), values=values, rtol=1e-7
+            )
+        except SimulationError as stopped:
+            run = stopped.partial
+        return [] if run is None else list(run.states[1:])
 
     def solve(self, log_dose: float, guess: np.ndarray) -> np.ndarray:
         """The steady state near `guess` at one dose. Errors: SimulationError."""
@@ -159,23 +202,43 @@ def follow(dosing: Dosing, log_dose: float, y: np.ndarray, direction: float, bou
     if not dosing.kernel.size:
         return _formula_path(dosing, log_dose, direction, bounds)
     points, tangent = [(log_dose, y)], None
-    step, ahead = FIRST, direction
+    step = FIRST
     for _ in range(STEPS):
         at, now = points[-1]
-        tangent = _tangent(dosing, at, now, tangent, ahead)
-        if tangent is None:
-            break
-        new = _corrected(dosing, at, now, tangent, step)
-        while new is None and step > SHORTEST:
+        tangent = _tangent(dosing, at, now, tangent, direction)
+        new = None if tangent is None else _corrected(dosing, at, now, tangent, step)
+        while tangent is not None and new is None and step > SHORTEST:
             step *= 0.4
             new = _corrected(dosing, at, now, tangent, step)
         if new is None:
             break
+        fold = _fold(dosing, at, now, tangent, min(step, LONGEST), new)
+        if fold is not None:
+            points.append(fold)
         points.append(new[:2])
         step = min(LONGEST, step * (1.5 if new[2] <= 3 else 0.8 if new[2] > 5 else 1.0))
         if not bounds[0] <= new[0] <= bounds[1] or _arrived(dosing, points, direction):
+            return _path(dosing, points)
+    return _path(dosing, points, (points[-1][0],))
+
+
+def _fold(dosing: Dosing, at: float, y: np.ndarray, tangent, step: float, new):
+    """(log dose, state) where the dose turns round between two points, by bisection along the tangent; None: nowhere."""
+    ahead = _tangent(dosing, new[0], new[1], tangent, 1.0)
+    if ahead is None or ahead[1] * tangent[1] >= 0:
+        return None
+    low, high, found = 0.0, step, None
+    for _ in range(45):
+        middle = 0.5 * (low + high)
+        point = _corrected(dosing, at, y, tangent, middle)
+        slope = None if point is None else _tangent(dosing, point[0], point[1], tangent, 1.0)
+        if point is None or slope is None:
+            return found
+        found = point[:2]
+        low, high = (middle, high) if slope[1] * tangent[1] > 0 else (low, middle)
+        if high - low < 1e-10:
             break
-    return _path(dosing, points)
+    return found
 
 
 def _formula_path(dosing: Dosing, log_dose: float, direction: float, bounds: tuple[float, float]) -> Path:
@@ -185,12 +248,12 @@ def _formula_path(dosing: Dosing, log_dose: float, direction: float, bounds: tup
     return _path(dosing, points)
 
 
-def _path(dosing: Dosing, points: list) -> Path:
+def _path(dosing: Dosing, points: list, stuck: tuple[float, ...] = ()) -> Path:
     dose = np.array([one[0] for one in points])
     states = np.array([one[1] for one in points]).reshape(len(points), dosing.kernel.size)
     response = np.array([dosing.respond(y, dosing.point(at)[1]) for at, y in points])
     stable = np.array([dosing.is_stable(y, at) for at, y in points])
-    return Path(dose, states, response, stable)
+    return Path(dose, states, response, stable, stuck)
 
 
 def _arrived(dosing: Dosing, points: list, direction: float) -> bool:
@@ -270,10 +333,10 @@ def curve(dosing: Dosing, bounds: tuple[float, float] | None = None) -> list[Pat
     down, up = follow(dosing, middle, y, -1.0, limits), follow(dosing, middle, y, 1.0, limits)
     paths = [joined(down, up)]
     if dosing.kernel.size:
-        for log_dose, state in _others(dosing, paths[0]):
+        for log_dose, state in (*_landings(dosing, paths[0], limits), *_others(dosing, paths[0])):
             if not any(_on(path, log_dose, state) for path in paths):
                 low, high = float(paths[0].log_dose.min()), float(paths[0].log_dose.max())
-                ends = (low, high)
+                ends = (min(low, log_dose - 1.0), max(high, log_dose + 3.0))
                 paths.append(
                     joined(follow(dosing, log_dose, state, -1.0, ends), follow(dosing, log_dose, state, 1.0, ends))
                 )
@@ -282,8 +345,20 @@ def curve(dosing: Dosing, bounds: tuple[float, float] | None = None) -> list[Pat
 
 def joined(down: Path, up: Path) -> Path:
     """One path from its two halves, which share their first point."""
-    return Path(*(np.concatenate([getattr(down, f)[:0:-1], getattr(up, f)])
-                  for f in ("log_dose", "states", "response", "stable")))  # fmt: skip
+    rows = (np.concatenate([getattr(down, f)[:0:-1], getattr(up, f)]) for f in FIELDS)
+    return Path(*rows, down.stuck + up.stuck)
+
+
+def _landings(dosing: Dosing, path: Path, limits: tuple[float, float]):
+    """Where the model goes when the dose passes a fold of the path."""
+    for k in path.folds():
+        forward = 1.0 if path.log_dose[k] >= max(path.log_dose[k - 1], path.log_dose[k + 1]) else -1.0
+        log_dose = float(path.log_dose[k]) + 0.01 * forward
+        if limits[0] <= log_dose <= limits[1]:
+            try:
+                yield log_dose, dosing.land(log_dose, path.states[k])
+            except (SimulationError, InputError):
+                continue
 
 
 def _others(dosing: Dosing, path: Path):
@@ -326,11 +401,14 @@ def branches(paths: list[Path]) -> tuple[Branch, ...]:
     """Pieces of equal stability between folds; neighbours share their end point."""
     found = []
     for path in paths:
-        cuts = {0, len(path.log_dose) - 1, *path.folds().tolist()}
-        cuts |= {int(k) + 1 for k in np.flatnonzero(path.stable[1:] != path.stable[:-1])}
+        folds = set(path.folds().tolist())
+        changes = {int(k) + 1 for k in np.flatnonzero(path.stable[1:] != path.stable[:-1])}
+        cuts = {0, len(path.log_dose) - 1} | folds
+        cuts |= {k for k in changes if not folds & {k - 1, k, k + 1}}  # at a fold rounding decides
         edges = sorted(cuts)
         for a, b in pairwise(edges):
             if b > a:
-                stable = bool(np.median(path.stable[a : b + 1][: max(1, b - a)]))
+                inner = path.stable[a + 1 : b] if b > a + 1 else path.stable[a : b + 1]
+                stable = bool(inner.mean() > 0.5)
                 found.append(Branch(np.exp(path.log_dose[a : b + 1]), path.response[a : b + 1], stable))
     return tuple(found)

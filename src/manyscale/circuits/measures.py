@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from scipy.optimize import brentq, least_squares, minimize_scalar
 
-from manyscale.circuits.dose_response import Dosing, Path
+from manyscale.circuits.dose_response import DECADES, FIELDS, Dosing, Path, follow
 from manyscale.errors import InputError, SimulationError
 
 INNER = (0.01, 0.99)  # share of the range in which slopes are looked at and the Hill curve is fitted
@@ -36,26 +35,41 @@ class Measured:
     share_at: Callable[[float], float]
 
 
-def rising(dosing: Dosing, paths: list[Path]) -> Path:
-    """The steady states that a slowly rising dose passes: the stable branch from the lowest dose, jumps at folds."""
+def rising(dosing: Dosing, paths: list[Path], bounds: tuple[float, float] | None = None) -> Path:
+    """The steady states that a slowly rising dose passes: from the lowest dose on a stable branch; at a fold, to the
+    state that the model then goes to."""
     path = paths[0]
-    if path.log_dose[0] > path.log_dose[-1]:
-        path = Path(*(getattr(path, f)[::-1] for f in ("log_dose", "states", "response", "stable")))
+    if not len(path.folds()):
+        return path if path.log_dose[0] <= path.log_dose[-1] else _rows(path, slice(None, None, -1))
+    ends = [k for k in (0, len(path.log_dose) - 1) if path.stable[k]] or [0]
+    low = min(ends, key=lambda k: path.log_dose[k])
+    now = _to_fold(path if low == 0 else _rows(path, slice(None, None, -1)))
+    pieces = [now]
+    limits = bounds or (float(path.log_dose.min()), float(np.log(dosing.start) + DECADES * np.log(10.0)))
+    for _ in range(10):
+        top = float(now.log_dose[-1])
+        if now.stuck != (np.inf,) or top >= limits[1]:
+            break
+        try:
+            y = dosing.land(top + 1e-4, now.states[-1])
+        except (SimulationError, InputError):
+            break
+        now = _to_fold(follow(dosing, top + 1e-4, y, 1.0, limits))
+        pieces.append(now)
+    stuck = () if pieces[-1].stuck == (np.inf,) and len(pieces) > 1 else pieces[-1].stuck
+    return Path(*(np.concatenate([getattr(one, f) for one in pieces]) for f in FIELDS), stuck)
+
+
+def _rows(path: Path, rows) -> Path:
+    return Path(*(getattr(path, f)[rows] for f in FIELDS), path.stuck)
+
+
+def _to_fold(path: Path) -> Path:
+    """The path until the dose turns back; `stuck` is (inf,) where it does."""
     folds = path.folds()
     if not len(folds):
         return path
-    pieces, top = [], -np.inf
-    edges = [0, *folds.tolist(), len(path.log_dose) - 1]
-    for a, b in pairwise(edges):
-        if path.log_dose[b] <= path.log_dose[a]:
-            continue
-        rows = np.arange(a, b + 1)
-        rows = rows[path.log_dose[rows] > top]
-        if rows.size:
-            pieces.append(rows)
-            top = float(path.log_dose[rows[-1]])
-    rows = np.concatenate(pieces)
-    return Path(path.log_dose[rows], path.states[rows], path.response[rows], path.stable[rows])
+    return Path(*(getattr(path, f)[: int(folds[0]) + 1] for f in FIELDS), (np.inf,))
 
 
 class _Line:
@@ -119,11 +133,13 @@ def measure_curve(dosing: Dosing, run: Path, whole: bool = True) -> Measured:
     cross = {
         level: _crossing(share, dose, shares, begin, end, level, line.jumps) for level in (0.01, 0.1, 0.5, 0.9, 0.99)
     }
-    _warn(remarks, dosing, dose, shares, begin, end, whole)
+    _warn(remarks, dosing, run.stuck, dose, shares, begin, end, whole)
     half, jumps = cross[0.5]
 
     def slope(x: float) -> float:
         theta = share(x)
+        if not 0.0 < theta < 1.0:
+            return 0.0
         return abs(dosing.slope(x, line.at(x)[1]) / (top - leak) / (theta * (1.0 - theta)))
 
     n_half = np.inf if jumps else slope(half)
@@ -158,7 +174,8 @@ def _extreme(line: _Line, k: int, value: float, dose: np.ndarray) -> float:
     if k in (0, len(dose) - 1):
         return value
     sign = 1.0 if line.run.response[k] >= max(line.run.response[k - 1], line.run.response[k + 1]) else -1.0
-    best = minimize_scalar(lambda x: -sign * line.at(float(x))[0], bounds=(dose[k - 1], dose[k + 1]), method="bounded",
+    ends = (dose[k - 1], dose[k + 1])
+    best = minimize_scalar(lambda x: -sign * line.at(float(x))[0], bounds=(min(ends), max(ends)), method="bounded",
                            options={"xatol": 1e-7})  # fmt: skip
     return sign * max(-best.fun, sign * value)
 
@@ -208,12 +225,14 @@ def _fit(share, interval: tuple[float, float], half: float, guess: float) -> tup
     return float(np.exp(best.x[1])), float(np.exp(best.x[0])), float(np.abs(best.fun).max())
 
 
-def _warn(remarks: list, dosing: Dosing, dose, shares, begin: int, end: int, whole: bool) -> None:
+def _warn(remarks: list, dosing: Dosing, run_stuck, dose, shares, begin: int, end: int, whole: bool) -> None:
     if not whole:
         remarks.append("leak and saturation are the responses at the ends of the interval")
-        return
+    for log_dose in run_stuck:
+        if np.isfinite(log_dose):
+            remarks.append(f"the steady state could not be followed beyond {dosing.input} = {np.exp(log_dose):.4g}")
     for k, inward, word in ((begin, 1, "lowest"), (end, -1, "highest")):
         at = dose[k] + inward * np.log(10.0)
         change = abs(np.interp(at, dose, shares) - shares[k])
-        if change > 1e-3 and k in (0, len(dose) - 1):
+        if whole and change > 1e-3 and k in (0, len(dose) - 1):
             remarks.append(f"the response still changes at the {word} dose, {dosing.input} = {np.exp(dose[k]):.3g}")
