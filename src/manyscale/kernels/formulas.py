@@ -62,6 +62,17 @@ class FormulaBook:
         result[rows, columns] = formulas.evaluate(*_one_point(t, y, p))[:, 0]
         return result
 
+    def derivative_many(self, what: str, by: str, times, states, p) -> np.ndarray:
+        """`derivative` at many points, shape (points, rows, columns), for states (points, n) and p (points, np)."""
+        key = ("derivative", what, by)
+        made = self._made.get(key)
+        if made is None:
+            made = self._made[key] = self._make_derivative(what, by)
+        formulas, rows, columns, shape = made
+        result = np.zeros((len(times), *shape))
+        result[:, rows, columns] = formulas.evaluate(times, states, p).T
+        return result
+
     def _make_derivative(self, what: str, by: str) -> tuple[_core.Formulas, list[int], list[int], tuple]:
         system, graph = self.system, self.graph
         directions = system.state_symbols if by == "y" else system.parameters

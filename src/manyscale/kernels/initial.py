@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,37 @@ def initial_values(
     in what
     its id means in formulas. Errors: InputError for an unknown name, a name that a rule determines, a circle.
     """
-    values = StartValues(model, system, dict(overrides or {}), t)
+    return _vectors(StartValues(model, system, dict(overrides or {}), t), system)
+
+
+class StartTable:
+    """The values at the start as declared, computed once; an override recomputes only what depends on it."""
+
+    def __init__(self, model: Model, system: System):
+        self.model, self.system = model, system
+        self.declared = _Traced(model, system)
+        self.y0, self.p = _vectors(self.declared, system)
+
+    def initial(self, overrides: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
+        """As `initial_values`."""
+        y0, p = self.y0.copy(), self.p.copy()
+        if not overrides:
+            return y0, p
+        values = StartValues(self.model, self.system, dict(overrides), 0.0)
+        touched = self.declared.touched(overrides)
+        values.update(self.declared)
+        for name in touched:
+            values.pop(name, None)
+        places = ((self.system.state_symbols, y0), (self.system.parameters, p))
+        with np.errstate(all="ignore"):
+            for names, vector in places:
+                for k, name in enumerate(names):
+                    if name in touched:
+                        vector[k] = values[name]
+        return y0, p
+
+
+def _vectors(values: StartValues, system: System) -> tuple[np.ndarray, np.ndarray]:
     with np.errstate(all="ignore"):
         y0 = np.array([values[name] for name in system.state_symbols], dtype=float)
         p = np.array([values[name] for name in system.parameters], dtype=float)
@@ -134,3 +164,27 @@ class StartValues(dict):
             return value
         size = self[species.compartment]
         return value * size if amount else np.asarray(value, dtype=float)[()] / size
+
+
+class _Traced(StartValues):
+    """Start values as declared that remember which value was computed from which."""
+
+    def __init__(self, model: Model, system: System):
+        super().__init__(model, system, {}, 0.0)
+        self.readers: dict[str, set[str]] = {}
+
+    def __getitem__(self, name: str):
+        if self.open:
+            self.readers.setdefault(name, set()).add(self.open[-1])
+        return super().__getitem__(name) if name in self else self.__missing__(name)
+
+    def touched(self, overrides: Iterable[str]) -> set[str]:
+        """Every name whose value can change with an override of these."""
+        found: set[str] = set()
+        waiting = [name for given in overrides for name in (given, f"{given}.amount")]
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting.extend(self.readers.get(name, ()))
+        return found

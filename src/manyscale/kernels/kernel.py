@@ -16,7 +16,7 @@ from manyscale.kernels.compiled import equation_data, machine_code
 from manyscale.kernels.delays import past_arguments
 from manyscale.kernels.flatten import near
 from manyscale.kernels.formulas import FormulaBook
-from manyscale.kernels.initial import initial_values, initial_values_of_many
+from manyscale.kernels.initial import StartTable, initial_values, initial_values_of_many
 from manyscale.kernels.interpreted import InterpretedEquations
 from manyscale.kernels.lower import lower
 from manyscale.kernels.system import System
@@ -64,7 +64,15 @@ class Kernel:
         A species is overridden in what its id means in formulas (concentration or amount); also parameters,
         compartments, local parameters as "reaction.name". Errors: InputError for unknown or determined names.
         """
-        return initial_values(self.model, self.system, values)
+        try:
+            table = self._starts
+        except InputError:  # what is wrong as declared can be right with the overrides
+            return initial_values(self.model, self.system, values)
+        return table.initial(values or {})
+
+    @cached_property
+    def _starts(self) -> StartTable:
+        return StartTable(self.model, self.system)
 
     def initial_many(self, values: Mapping[str, np.ndarray], count: int) -> tuple[np.ndarray, np.ndarray]:
         """(Y0 (count, n), P (count, np)) at t = 0 for an ensemble: each value is one number, or one per member."""
@@ -168,6 +176,12 @@ class Kernel:
     def time_derivative(self, t: float, y: np.ndarray, p: np.ndarray) -> np.ndarray:
         """df/dt at fixed y, shape (n,)."""
         return self._equations.time_derivative(t, vector(y), vector(p))
+
+    def many(self, states: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(f, df/dy) at t = 0 of shapes (points, n) and (points, n, n), for states (points, n) and p (points, np)."""
+        states, p, times = vector(states), vector(p), np.zeros(len(states))
+        rows = self._book.formulas(self.system.right_sides).evaluate(times, states, p)
+        return rows.T, self._book.derivative_many("rhs", "y", times, states, p)
 
     def parameter_jacobian(self, t: float, y: np.ndarray, p: np.ndarray) -> np.ndarray:
         """df/dp, shape (n, np)."""
