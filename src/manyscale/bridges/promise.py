@@ -50,7 +50,7 @@ def certified(
         for id, value in one.per_observable.items():
             per[id] = max(per.get(id, 0.0), value)
     entry = SETTLED / estimate.nu
-    text = claim(network)
+    text = claim(network, made.order)
     text += f" Over the region every observable keeps within {bound:.2g} of the full model for {search.horizon:g} time units"
     text += f" (fast ones from t = {made.bridge.layer_time:g})."
     groups = (
@@ -69,7 +69,7 @@ def certified(
         defect=estimate.defect,
         error=ErrorStatement(NORM, worst, bound, bound / worst if worst > 0 else None, per, len(errors)),
         domain=dict(question.box), alternatives=tuple(dict.fromkeys(search.rejected))[-12:],
-        recipe=recipe(network, made.split, survey.system, getattr(made.bridge.project, "time", 0.0)), **stamp(made.bridge.fine),
+        recipe=recipe(network, made.split, survey.system, getattr(made.bridge.project, "time", 0.0), made.order), **stamp(made.bridge.fine),
     )  # fmt: skip
 
 

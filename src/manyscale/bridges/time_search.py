@@ -24,11 +24,13 @@ from manyscale.bridges.time.network import build
 from manyscale.bridges.time.quasi_steady import LAYER_LENGTH, Draft, NoNetwork, barred, draft, unsuitable
 from manyscale.bridges.time.split import Split
 from manyscale.bridges.trials import Point, Trials, corners, slopes, spread, worse
+from manyscale.errors import InputError
 from manyscale.kernels import compile_model
 from manyscale.model.question import Question
 
 NAME = "quasi_steady"
-ROUNDS = 60  # fast sets tried at most
+ROUNDS, FEW_ROUNDS = 60, 12  # fast sets tried at most, as steady states and on the manifold of first order
+NEARLY = 5.0  # share of the tolerance that the estimate of a steady state may reach for the first order to be tried
 REGROWN = 6  # times that a set is grown anew after a failure that the estimate can see
 MOST_RUNS = 8  # fine runs on which sets are grown at a time
 POINTS = (16, 80)  # training points, fewest and most
@@ -88,19 +90,25 @@ class _TimeSearch:
             return Refusal(NAME, "no gap between time scales that lasts over the horizon", gap, LEAST_GAP)
         self._points(survey)
         found = self._search(survey, 0.5)
-        again = self._bolder(survey, found)
-        if again is not None:
-            found = again
+        found = self._bolder(survey, found) or found
+        found = self._corrected(survey, found) or found
         return found if isinstance(found, Bridge) else self._refusal(first, survey, gap)
 
     def _bolder(self, survey: Survey, found: Bridge | None) -> Bridge | None:
         """A search that starts from the model as it is alone and lets estimates reach the tolerance, which real runs
         then cut back: the better answer where estimates are too pessimistic somewhere in the region, or None."""
-        before = len(found.certificate.recipe["fast"]) if found is not None else 0
+        before = _fast_count(found)
         bold = replace(survey, runs=survey.runs[:1], seen={}, deadline=self.begin + 0.8 * self.time_limit)
         if self.trials.late or bold.late:
             return None
         return self._search(bold, 1.0, more_than=before)
+
+    def _corrected(self, survey: Survey, found: Bridge | None) -> Bridge | None:
+        """More fast variables on the slow manifold of first order, where steady states fail by less than ten times."""
+        near = replace(survey, runs=survey.runs[:2], seen={}, deadline=self.begin + 0.85 * self.time_limit)
+        if self.trials.late or near.late:
+            return None
+        return self._search(near, NEARLY, more_than=_fast_count(found), order=1)
 
     def _survey(self, first: Point) -> Survey:
         system = self.kernel.system
@@ -128,22 +136,22 @@ class _TimeSearch:
 
     # the loop
 
-    def _search(self, survey: Survey, share: float, more_than: int = 0) -> Bridge | None:
+    def _search(self, survey: Survey, share: float, more_than: int = 0, order: int = 0) -> Bridge | None:
         """Grow, and grow again where a point shows what was overlooked; then take away what fails, until all holds.
 
         share: of the tolerance, which estimates may reach. more_than: fewer fast variables than that are no use."""
         limit = survey.limit = share * self.tolerance
         split = grow(survey)
         grown = 1
-        for rounds in range(ROUNDS):
+        for rounds in range(FEW_ROUNDS if order else ROUNDS):
             if len(split.fast) <= more_than or self.trials.late:
                 return None
             self.note(0.1 + 0.8 * rounds / ROUNDS, f"{len(split.fast)} fast variables: running both models")
             if self.formulas:
-                split = self._by_formula(split)
+                split = self._by_formula(split, order)
                 if not split.fast:
                     return None
-            found = self._try(survey, split)
+            found = self._try(survey, split, order)
             if isinstance(found, Bridge):
                 return found
             if found is None:  # no network, or no gap, with the last of them
@@ -162,12 +170,12 @@ class _TimeSearch:
                 split = self._without_worst(survey, split, run)
         return None
 
-    def _by_formula(self, split: Split) -> Split:
+    def _by_formula(self, split: Split, order: int) -> Split:
         """Without the variables whose equations have no closed solution, the least relaxed of them first."""
         system = self.kernel.system
         while split.fast and not self.trials.late:
             try:
-                unsolved = build(self.model, system, split, self.trials.ids).closure.equations
+                unsolved = build(self.model, system, split, self.trials.ids, order).closure.equations
             except NoNetwork:
                 return split
             places = [k for k, i in enumerate(split.fast) if system.states[i] in unsolved]
@@ -191,7 +199,7 @@ class _TimeSearch:
         order = sorted(range(len(costs)), key=lambda k: (costs[k], -k))
         return split.without(order[: max(1, len(split.fast) // 10)])
 
-    def _try(self, survey: Survey, split: Split) -> Bridge | Point | None:
+    def _try(self, survey: Survey, split: Split, order: int = 0) -> Bridge | Point | None:
         """Make the network and run it at every point: a bridge, a point where it fails, or None without a network."""
         survey.seen = {}
         estimate = survey.judge(split)
@@ -200,9 +208,9 @@ class _TimeSearch:
         names = [self.kernel.system.states[i] for i in split.fast]
         projected = min(self.layer, LAYER_LENGTH / estimate.nu)
         try:
-            made = draft(self.model, split, layer=projected, entry=self.layer, observables=self.trials.ids)
-        except NoNetwork as reason:
-            self._reject(names, str(reason))
+            made = draft(self.model, split, layer=projected, entry=self.layer, observables=self.trials.ids, order=order)
+        except (NoNetwork, InputError) as reason:
+            self._reject(names, str(reason).splitlines()[0])
             return None
         errors: dict[int, Errors] = {}
         failing = self._replay(made, names, errors) or self._unstable(survey, split, names)
@@ -355,3 +363,7 @@ class _TimeSearch:
                     last = value
             most = max(most, extremes)
         return most
+
+
+def _fast_count(found: Bridge | None) -> int:
+    return 0 if found is None else len(found.certificate.recipe["fast"])

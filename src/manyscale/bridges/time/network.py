@@ -10,8 +10,10 @@ from fractions import Fraction
 from manyscale.bridges.time.elimination import Closure, eliminate
 from manyscale.bridges.time.polynomial import NotPolynomial, Ring, TooLarge
 from manyscale.bridges.time.split import Split, columns, partners
+from manyscale.errors import InputError
 from manyscale.kernels.system import System
-from manyscale.model.expr import Expr, Symbol, add, mul, power, substitute, symbols
+from manyscale.model.algebra import differentiate
+from manyscale.model.expr import Expr, Symbol, Time, add, mul, power, substitute, symbols, walk
 from manyscale.model.model import Model
 from manyscale.model.naming import total_names
 from manyscale.model.parts import Parameter, Participant, Reaction, Rule, Species
@@ -49,8 +51,10 @@ class Coarse:
     slow: tuple[str, ...]  # states of the coarse model that are no algebraic variables
 
 
-def build(model: Model, system: System, split: Split, observables: Collection[str] = ()) -> Coarse:
-    """The coarse network. Raises NoNetwork."""
+def build(
+    model: Model, system: System, split: Split, observables: Collection[str] = (), order: int = 0
+) -> Coarse:  # fmt: skip
+    """The coarse network, with fast variables on the slow manifold of that order (0: steady states). Raises NoNetwork."""
     stoichiometry = columns(system)
     table = partners(split, stoichiometry)
     if table is None:
@@ -60,9 +64,18 @@ def build(model: Model, system: System, split: Split, observables: Collection[st
     totals = _totals(model, system, table, names)
     local = _global_names(model, names)
     closure, written = _closure(model, system, fast, totals, local)
-    used = {k for f in (*closure.rules.values(), *closure.equations.values()) for k in symbols(f)}
+    extra: Mapping[str, tuple[str, Expr]] = {}
+    if order:
+        from manyscale.bridges.time.series import raised
+
+        closure, extra = raised(make_flow(model, system, fast, totals, local), closure, order, names.new)
+    used = {
+        k
+        for f in (*closure.rules.values(), *closure.equations.values(), *(e for _, e in extra.values()))
+        for k in symbols(f)
+    }
     promoted = {old: new for old, new in local.items() if new in used}
-    coarse = _Writer(model, system, fast, totals, table, closure, promoted, set(observables)).model()
+    coarse = _Writer(model, system, fast, totals, table, closure, promoted, set(observables), extra).model()
     strange = sorted(n for f in coarse.rules for n in symbols(f.formula) if "." in n or "(" in n)
     if strange:
         raise NoNetwork(f"a formula would need {strange[0]}, which no rule can name")
@@ -216,9 +229,6 @@ def _inline(formula: Expr, wanted: set[str], definitions: Mapping[str, Expr], st
 
 def decay_formulas(model: Model, system: System, network: Coarse) -> dict[str, Expr]:
     """-dG/dy of each fast variable's own equation, over fine ids and totals (which are written out again)."""
-    from manyscale.errors import InputError
-    from manyscale.model.algebra import differentiate
-
     back = {t.id: t.formula for t in network.totals}
     found = {}
     for y, equation in network.equations.items():
@@ -229,16 +239,61 @@ def decay_formulas(model: Model, system: System, network: Coarse) -> dict[str, E
     return found
 
 
+def _written(formula: Expr, definitions: Mapping[str, Expr]):
+    """Every node of a formula and of the definitions it uses."""
+    done: set[str] = set()
+    stack = [formula]
+    while stack:
+        for node in walk(stack.pop()):
+            yield node
+            if type(node) is Symbol and node.name in definitions and node.name not in done:
+                done.add(node.name)
+                stack.append(definitions[node.name])
+
+
+@dataclass(frozen=True)
+class Flow:
+    """z' and y' of the slow coordinates and the fast variables, as functions of these and of constants alone;
+    dependents: everything that rules or totals compute from fast variables, likewise."""
+
+    slow: Mapping[str, Expr]
+    fast: Mapping[str, Expr]
+    dependents: Mapping[str, Expr]
+
+
+def make_flow(model: Model, system: System, fast: tuple[str, ...], totals, local: Mapping[str, str]) -> Flow:
+    """The equations in the coordinates of a split, everything written out. Raises NoNetwork where time itself enters."""
+    symbol = {old: Symbol(new) for old, new in local.items()}
+    rates = {name: substitute(formula, symbol) for name, formula in system.rates}
+    known = {name: substitute(formula, symbol) for name, formula in system.variables}
+    known |= {**rates, **{t.species: _computed(model, t) for t in totals}}
+    computed = {t.species for t in totals}
+    index = {id: i for i, id in enumerate(system.states)}
+    kept = [id for id in system.states if id not in fast and id not in computed]
+    moving = {*fast, *kept, *(t.id for t in totals)}
+    right = {id: _inline(substitute(system.right_sides[index[id]], symbol), moving, known) for id in system.states}
+    slow = {id: right[id] for id in kept}
+    for total in totals:
+        parts = (mul(differentiate(total.formula, id), right[id]) for id in total.coefficients)
+        slow[total.id] = _inline(add(*parts), moving, known)
+    late = [n for n in known if n not in rates and _reaches(known[n], set(fast), known)]
+    flow = Flow(slow, {y: right[y] for y in fast}, {n: _inline(known[n], moving, known) for n in late})
+    if any(type(node) is Time for f in (*slow.values(), *flow.fast.values()) for node in _written(f, known)):
+        raise NoNetwork("time itself stands in the equations")
+    return flow
+
+
 # the model
 
 
 class _Writer:
     """Writes the coarse model."""
 
-    def __init__(self, model, system, fast, totals, table, closure, promoted, observables):
+    def __init__(self, model, system, fast, totals, table, closure, promoted, observables, extra=()):
         self.fine, self.system, self.closure = model, system, closure
         self.fast, self.totals, self.promoted, self.observables = set(fast), totals, promoted, observables
         self.rules = {**{t.species: _computed(model, t) for t in totals}, **closure.rules}
+        self.extra = dict(extra)  # new id -> (variable whose kind it is of, formula)
         self.determined = self.fast | {t.species for t in totals} | set(closure.rules)
         self.index = {id: i for i, id in enumerate(system.states)}
         self.net = columns(system)
@@ -247,13 +302,18 @@ class _Writer:
         fine = self.fine
         species = [self._species(s) for s in fine.species]
         species += [self._total(t) for t in self.totals]
+        like = {id: fine[y] for id, (y, _) in self.extra.items()}
+        species += [replace(s, id=id, name="", boundary=True, constant=False, initial=None)
+                    for id, s in like.items() if isinstance(s, Species)]  # fmt: skip
+        added = [replace(k, id=id, name="", constant=False) for id, k in like.items() if isinstance(k, Parameter)]
         rules = [r for r in fine.rules if r.variable not in self.determined]
         rules += [Rule("assignment", f, id, name="quasi-steady state") for id, f in self.rules.items()]
+        rules += [Rule("assignment", f, id, name="towards the slow manifold") for id, (_, f) in self.extra.items()]
         rules += [Rule("algebraic", g, name=f"steady state of {y}") for y, g in self.closure.equations.items()]
         old = {key: self._parameter(key) for key in self.promoted}
         parameters = tuple(replace(p, constant=False) if p.id in self.determined else p for p in fine.parameters)
         coarse = fine.replace(
-            species=tuple(species), rules=tuple(rules), parameters=(*parameters, *old.values()),
+            species=tuple(species), rules=tuple(rules), parameters=(*parameters, *old.values(), *added),
             initial_assignments=tuple(a for a in fine.initial_assignments if a.symbol not in self.determined),
             reactions=tuple(self._reaction(j, r) for j, r in enumerate(fine.reactions)),
         )  # fmt: skip

@@ -36,17 +36,19 @@ class Draft:
     bridge: Bridge
     network: Coarse
     split: Split
+    order: int = 0
 
 
 def quasi_steady(
     model: Model, fast: Sequence[str], *, totals: Mapping[str, str] | None = None, layer: float = 0.0,
-    observables: Sequence[str] = (),
+    observables: Sequence[str] = (), order: int = 0,
 ) -> Bridge:  # fmt: skip
     """Replace the fast variables by their quasi-steady states, as told; nothing is promised (tier "measured").
 
     fast: species or rate-rule variables. totals: fast species -> reaction whose fast motion it follows; what that
     reaction binds then becomes a total (total quasi-steady state). layer: length of the initial layer in the model's
-    time unit; 0: the coarse model starts from the fine one's slow values as they are.
+    time unit; 0: the coarse model starts from the fine one's slow values as they are. order: of the slow manifold, see
+    `slow_manifold`.
     Errors: InputError for unknown names and splits that make no network.
     """
     model = as_model(model)
@@ -67,7 +69,7 @@ def quasi_steady(
         system.size, tuple(index[id] for id in fast), tuple(rows[totals[id]] if id in totals else None for id in fast)
     )
     try:
-        return draft(model, split, layer=layer, observables=observables).bridge
+        return draft(model, split, layer=layer, observables=observables, order=order).bridge
     except NoNetwork as reason:
         raise InputError(f"quasi_steady: {reason}") from None
 
@@ -111,24 +113,24 @@ def barred(model: Model, system: System) -> dict[int, str]:
 
 
 def draft(model: Model, split: Split, *, layer: float, entry: float | None = None,
-          observables: Sequence[str] = ()) -> Draft:  # fmt: skip
+          observables: Sequence[str] = (), order: int = 0) -> Draft:  # fmt: skip
     """The bridge of a split without promises. layer: time of the projection; entry: time from which eliminated
     variables count (default: the same). Raises NoNetwork."""
     kernel = compile_model(model)
-    network = build(model, kernel.system, split, observables)
+    network = build(model, kernel.system, split, observables, order)
     entry = layer if entry is None else entry
     guesses = tuple(network.closure.equations)
     project = LayerProjection(model, network.model, network.restrict, network.parameters, guesses, layer)
-    name = "total_quasi_steady" if network.totals else "quasi_steady"
+    name = "slow_manifold" if order else "total_quasi_steady" if network.totals else "quasi_steady"
     gone = (*network.fast, *network.computed)
     bridge = Bridge(
         name=name, fine=model, coarse=network.model, restrict=network.restrict, lift=network.lift,
-        certificate=Certificate("measured", claim(network)), parameters=network.parameters,
+        certificate=Certificate("measured", claim(network, order)), parameters=network.parameters,
         eliminated=gone, layer_species=tuple(followers(model, gone)), layer_time=entry,
         project=project,
     )  # fmt: skip
     bridge = replace(bridge, coarse=_started(bridge))
-    return Draft(replace(bridge, project=replace(project, coarse=bridge.coarse)), network, split)
+    return Draft(replace(bridge, project=replace(project, coarse=bridge.coarse)), network, split, order)
 
 
 def followers(model: Model, gone: Sequence[str]) -> list[str]:
@@ -171,7 +173,7 @@ def _kind(model: Model, species: Species) -> str:
     return "concentration" if dense else "amount"
 
 
-def claim(network: Coarse) -> str:
+def claim(network: Coarse, order: int = 0) -> str:
     """What the bridge does, in one sentence."""
     how = network.closure.how
     exact = [y for y in network.fast if how.get(y) != "numeric"]
@@ -185,6 +187,8 @@ def claim(network: Coarse) -> str:
     if network.totals:
         sums = [f"{t.id} = {infix(t.formula)}" for t in network.totals]
         text += f"; slow totals {_listed(sums)} replace {_listed([t.species for t in network.totals])}"
+    if order:
+        text += f"; corrected to order {order} in the ratio of fast to slow times"
     return text + "."
 
 
@@ -193,11 +197,12 @@ def _listed(items: Sequence[str], most: int = 8) -> str:
     return ", ".join(items[:most]) + more
 
 
-def recipe(network: Coarse, split: Split, system: System, layer: float) -> dict:
+def recipe(network: Coarse, split: Split, system: System, layer: float, order: int = 0) -> dict:
     """Enough to make the same coarse model again with `quasi_steady`."""
     names = [name for name, _ in system.rates]
     return {
-        "method": "total_quasi_steady" if network.totals else "quasi_steady",
+        "method": "slow_manifold" if order else "total_quasi_steady" if network.totals else "quasi_steady",
+        "order": order,
         "fast": list(network.fast),
         "totals": {y: names[d] for y, d in zip(network.fast, split.directions) if d is not None},
         "layer": layer,
