@@ -73,6 +73,13 @@ class FormulaBook:
         result[:, rows, columns] = formulas.evaluate(times, states, p).T
         return result
 
+    def right_side_many(self, states, p) -> tuple[np.ndarray, np.ndarray]:
+        """(f, df/dy) at t = 0 of shapes (points, n) and (points, n, n), for states (points, n) and p (points, np)."""
+        states, p = np.ascontiguousarray(states, dtype=np.float64), np.ascontiguousarray(p, dtype=np.float64)
+        times = np.zeros(len(states))
+        rows = self.formulas(self.system.right_sides).evaluate(times, states, p)
+        return rows.T, self.derivative_many("rhs", "y", times, states, p)
+
     def _make_derivative(self, what: str, by: str) -> tuple[_core.Formulas, list[int], list[int], tuple]:
         system, graph = self.system, self.graph
         directions = system.state_symbols if by == "y" else system.parameters

@@ -177,12 +177,6 @@ class Kernel:
         """df/dt at fixed y, shape (n,)."""
         return self._equations.time_derivative(t, vector(y), vector(p))
 
-    def many(self, states: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(f, df/dy) at t = 0 of shapes (points, n) and (points, n, n), for states (points, n) and p (points, np)."""
-        states, p, times = vector(states), vector(p), np.zeros(len(states))
-        rows = self._book.formulas(self.system.right_sides).evaluate(times, states, p)
-        return rows.T, self._book.derivative_many("rhs", "y", times, states, p)
-
     def parameter_jacobian(self, t: float, y: np.ndarray, p: np.ndarray) -> np.ndarray:
         """df/dp, shape (n, np)."""
         return self._book.derivative("rhs", "p", t, y, p)
