@@ -159,6 +159,34 @@ def test_growth_rate_rises_with_the_nutrient_as_published(examples):
     assert share == pytest.approx([0.15699, 0.20193, 0.24071, 0.29296], rel=1e-3)
 
 
+def test_nerve_rests_without_and_fires_with_a_stimulus(examples):
+    fires = run(examples, "fitzhugh_nagumo_1961", 200, 20001)
+    assert period(fires.times, fires["v"]) == pytest.approx(11.2279, rel=1e-3)
+    rests = run(examples, "fitzhugh_nagumo_1961", 200, 2001, z=0.0)
+    assert np.ptp(rests["v"][-500:]) < 1e-6
+    assert rests["v"][-1] == pytest.approx(1.1994, abs=1e-3)  # the steady state that FitzHugh gives
+
+
+def test_oregonator_oscillates_over_four_orders_of_magnitude(examples):
+    found = run(examples, "oregonator_1974", 4000, 20001)
+    assert found["X"][10000:].max() / found["X"][10000:].min() > 1e4
+    assert period(found.times, found["Z"]) == pytest.approx(386.9, rel=1e-2)
+
+
+def test_epidemic_has_the_final_size_of_its_reproduction_number(examples):
+    found = run(examples, "sir_1927", 150)
+    share = found["S"][-1] / 763
+    assert math.log(found["S"][-1] / 762) == pytest.approx(1.66 / 0.44 * (share - 1), rel=1e-6)
+    quiet = run(examples, "sir_1927", 150, beta=0.4)
+    assert quiet["I"].max() == pytest.approx(1.0)
+
+
+def test_davis_skodje_ends_on_its_manifold(examples):
+    found = run(examples, "davis_skodje_1999", 5)
+    late = found.times > 0.5
+    assert np.abs(found["y"] - found["z"] / (1 + found["z"]))[late].max() < 1e-6
+
+
 def test_python_example_runs(examples, tmp_path):
     for path in examples.glob("*.py"):
         done = subprocess.run([sys.executable, str(path)], cwd=tmp_path, capture_output=True, text=True, timeout=300)

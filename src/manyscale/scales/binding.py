@@ -113,6 +113,7 @@ class Pool:
     main: str
     exchange: Expr
     loss: Expr
+    ratio: Expr | None = None  # bound per free in binding equilibrium, where there is one form only
 
 
 def held_in(net: Network, species: str) -> dict[str, list[str]]:
@@ -150,7 +151,8 @@ def pool(net: Network, species: str, forms: dict[str, list[str]], main: str) -> 
     lost = simplify(add(*loss))
     if term_count(exchange) > LARGEST or term_count(lost) > LARGEST:
         return None
-    return Pool(species, tuple(forms), main, exchange, lost)
+    held = ratio(add(*on), add(*release)) if len(forms) == 1 and release else None
+    return Pool(species, tuple(forms), main, exchange, lost, held)
 
 
 def own_loss(net: Network, species: str, forms: dict[str, list[str]]) -> Expr:

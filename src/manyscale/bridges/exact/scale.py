@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from manyscale.bridges.bridge import Bridge
 from manyscale.bridges.certificate import (
     Assumption,
@@ -40,7 +42,9 @@ class Project:
     scales: tuple[str, ...]
 
     def __call__(self, values: Mapping[str, float]) -> dict[str, float]:
-        found = {id: float(evaluate(formula, 0.0, values)) for id, formula in self.formulas.items()}
+        numbers = {id: np.float64(value) for id, value in values.items()}  # which divide by zero without an error
+        with np.errstate(all="ignore"):
+            found = {id: float(evaluate(formula, 0.0, numbers)) for id, formula in self.formulas.items()}
         for id in self.scales:
             if not 0 < found[id] < float("inf"):
                 raise InputError(
@@ -53,7 +57,7 @@ class Project:
 def attempt(model: Model, scales: Scales | None, question: Question) -> Bridge | Refusal:
     """The bridge to the dimensionless model; a Refusal where its equations leave no scale open."""
     found = nondimensionalize(model, question, scales=scales)
-    if not found.count.symmetry_rank and all(s.value == 1.0 for s in (found.time, *found.scales.values())):
+    if all(s.formula == "1" for s in (found.time, *found.scales.values())):
         return Refusal("scale", "the equations leave no scale open: the model has no dimensions already", 0.0, 1.0)
     return bridge(found)
 

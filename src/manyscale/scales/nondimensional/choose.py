@@ -22,8 +22,8 @@ from manyscale.scales.nondimensional.monomial import Monomial, monomial, product
 from manyscale.scales.nondimensional.terms import Term
 from manyscale.scales.nondimensional.weights import TIME, Symmetries
 
-READING = 0.02  # cost of each name in a scale
-BALANCE, CONSTANT, INITIAL, LAST = 0.3, 0.7, 1.5, 20.0  # cost of each kind, in powers of e off the mark
+READING = 0.05  # cost of each name in a scale
+BALANCE, CONSTANT, INITIAL, LAST = 0.3, 0.7, 1.0, 20.0  # cost of each kind, in powers of e off the mark
 FAINT = 1e-6  # share of the largest term below which a term balances nothing
 
 

@@ -74,6 +74,9 @@ class Monomial:
         ordered = [self.powers[key] for key in sorted(self.powers)]
         above = [_raised(b, e) for b, e in ordered if e > 0]
         below = [_raised(b, -e) for b, e in ordered if e < 0]
+        turned = 1.0 / self.factor
+        if below and self.factor < 1 and abs(turned - round(turned)) < 1e-9 * turned:  # A/(2*k) rather than 0.5*A/k
+            return mul(*above, power(mul(Number(float(round(turned))), *below), -1.0))
         parts = [*above, power(mul(*below), -1.0)] if below else above
         return mul(Number(float(self.factor)), *parts)
 

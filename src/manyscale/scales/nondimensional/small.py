@@ -11,7 +11,7 @@ from manyscale.model.expr import Expr, Mul, Symbol, symbols
 from manyscale.model.model import Model
 from manyscale.scales.group import Group
 from manyscale.scales.nondimensional.assemble import Assembled, Numbers
-from manyscale.scales.nondimensional.monomial import Monomial, shown
+from manyscale.scales.nondimensional.monomial import START, Monomial, shown
 from manyscale.scales.nondimensional.result import DimensionlessGroup, SmallParameter
 from manyscale.scales.nondimensional.terms import Term, TermForm
 
@@ -96,6 +96,8 @@ def of_lattice(invariants: Sequence[Monomial], numbers: Numbers) -> list[Found]:
         value = numbers.of(group.expression())
         if not 0 < value < float("inf") or group.size > READABLE or SMALL < value < 1 / SMALL:
             continue
+        if len(group.powers) == 1 and shown(next(iter(group.powers.values()))[0]).endswith(START):
+            continue  # an initial value that has no dimension
         turned = group if value <= SMALL else group**-1
         above = [shown(b) for b, e in turned.powers.values() if e > 0]
         below = [shown(b) for b, e in turned.powers.values() if e < 0]

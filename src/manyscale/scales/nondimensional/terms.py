@@ -16,6 +16,7 @@ from manyscale.model.expr import (
     ONE,
     ZERO,
     Add,
+    Call,
     Expr,
     Mul,
     Number,
@@ -274,10 +275,25 @@ def _expanded(formula: Expr, constants: set[str]) -> list[Expr] | None:
                 found += part
             return found
         case Mul(factors):
+            if any(_may_vanish(f) for f in factors):
+                return [formula]  # (a - V)/(exp(a - V) - 1) must stay together
             return _multiplied([_expanded(f, constants) for f in factors])
         case Power(Add() as base, Number(exponent, None)) if exponent in (2.0, 3.0):
             return _multiplied([_expanded(base, constants)] * int(exponent))
     return [formula]
+
+
+def _may_vanish(factor: Expr) -> bool:
+    """A division by something that is no sum of positive terms."""
+    for node in walk(factor):
+        if type(node) is Power and type(node.exponent) is not Symbol and _negative(node.exponent):
+            inside = node.base.factors if type(node.base) is Mul else (node.base,)
+            sums = [part for part in inside if type(part) is Add]
+            if any(_negative(term) for part in sums for term in part.terms) or any(
+                type(part) is Call for part in walk(node.base)
+            ):
+                return True
+    return False
 
 
 def _multiplied(parts: list[list[Expr] | None]) -> list[Expr] | None:

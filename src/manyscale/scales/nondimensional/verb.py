@@ -163,10 +163,18 @@ class _Work:
             value = law.total(self.values)
             inside = [mul(float(c), start(s)) for s, c in law.coefficients.items() if self.values[s] > 0]
             same = [k for k, v in constants.items() if np.isclose(v, value, rtol=1e-9, atol=0) and
-                    own.of(k) == own.of(law.species[0])]  # fmt: skip
+                    (own.of(k) == own.of(law.species[0]) or self.same_unit(k, law.species[0]))]  # fmt: skip
             if inside:
                 found.append((law, monomial(Symbol(same[0]) if same else add(*inside))))
         return found
+
+    def same_unit(self, one: str, other: str) -> bool:
+        """Whether both ids have a declared unit with a dimension, and the same."""
+        declared = Declarations(self.model)
+        if one not in self.model:
+            return False
+        first, second = declared.of(one).unit, declared.of(other).unit
+        return first is not None and second is not None and first.same(second) and not first.dimensionless
 
     def result(self, form: TermForm | None, own: Symmetries, choice: Choice, found: Assembled) -> Nondimensionalization:
         model = self.model
