@@ -20,6 +20,7 @@ TYPE_CHECKING = False  # as in `typing`, whose import would be most of the cost 
 
 if TYPE_CHECKING:
     from manyscale.analysis.steady import steady_state
+    from manyscale.bridges.audit import audit
     from manyscale.bridges.bridge import Bridge, Chain
     from manyscale.bridges.certificate import Certificate, Refusal
     from manyscale.bridges.search import reduce
@@ -58,6 +59,7 @@ _PUBLIC = {  # public name -> module that defines it
     "UnitsError": "errors",
     "UnsupportedError": "errors",
     "analyze": "study",
+    "audit": "bridges.audit",
     "check": "model.check",
     "connect": "circuits.connect",
     "load": "circuits.retroactivity",
@@ -91,6 +93,7 @@ __all__ = [  # `model` is the folder, and can be called: see model/__init__.py
     "UnsupportedError",
     "__version__",
     "analyze",
+    "audit",
     "check",
     "connect",
     "load",

@@ -230,6 +230,26 @@ def nondimensionalize(
 
 
 @app.command()
+def audit(
+    model: ModelFile,
+    horizon: Horizon = None,
+    tolerance: Tolerance = 0.05,
+    set_: Set = None,
+    json: Json = False,
+) -> None:
+    """Say which quasi-steady-state laws (Michaelis-Menten and the like) hold for the model's own parameters."""
+    from manyscale.bridges.audit import audit as run
+    from manyscale.study.source import open_model
+    from manyscale.study.values import with_values
+
+    with output(json) as answer, progress() as note:
+        question = _question(None, horizon, tolerance, None)
+        found = run(with_values(open_model(model)[0], parse_values(set_)), question, progress=note)
+        answer.json = found.to_dict()
+        say(str(found), answer.quiet)
+
+
+@app.command()
 def reduce(
     model: ModelFile,
     out: Annotated[Path, typer.Option("-o", "--out", help="File for the small model: .xml or .ant.")] = Path(
@@ -244,6 +264,7 @@ def reduce(
     seed: Seed = 0,
     time_limit: TimeLimit = None,
     formulas: Formulas = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Tell the path of the search in words.")] = False,
     json: Json = False,
 ) -> None:
     """Make a model smaller, check it, write the small model only."""
@@ -265,6 +286,13 @@ def reduce(
         )
         for line in verdict_lines(study):
             say(line, answer.quiet)
+        if explain and study.reduction is not None:
+            from manyscale.bridges.explain import explain as in_words
+            from manyscale.scales import resolve
+
+            question = resolve(study.reduction.fine, _question(observables, horizon, tolerance, region))
+            for line in ("", *in_words(study.reduction, question)):
+                say(line, answer.quiet)
         answer.json = study.summary()
         if study.chain and study.coarse is not None:
             write(study.coarse, out)
