@@ -14,6 +14,7 @@ import argparse
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -31,15 +32,19 @@ def run_worker(python: str, worker: str, job: dict, limit: float = 150.0) -> dic
     with tempfile.TemporaryDirectory() as folder:
         job_file, out_file = Path(folder) / "job.json", Path(folder) / "out.npz"
         job_file.write_text(json.dumps(job))
+        # A session of its own: a peer's compiler would otherwise outlive it.
+        process = subprocess.Popen(
+            [python, str(HERE / worker), str(job_file), str(out_file)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        )  # fmt: skip
         try:
-            done = subprocess.run(
-                [python, str(HERE / worker), str(job_file), str(out_file)],
-                capture_output=True, text=True, timeout=limit, check=False,
-            )  # fmt: skip
+            _, complaint = process.communicate(timeout=limit)
         except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
             return {"failure": f"over {limit:.0f} s"}
         if not out_file.exists():
-            return {"failure": (done.stderr or "no result").strip().splitlines()[-1][:200]}
+            return {"failure": (complaint or "no result").strip().splitlines()[-1][:200]}
         with np.load(out_file, allow_pickle=False) as data:
             return {name: data[name] for name in data.files}
 

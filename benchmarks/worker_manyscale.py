@@ -9,12 +9,13 @@ import numpy as np
 job = json.load(open(sys.argv[1]))
 start = time.perf_counter()
 import manyscale as ms
+from manyscale.kernels import compile_model
 
 imported = time.perf_counter()
 model = ms.read(job["model"])
 times = np.linspace(0.0, job["horizon"], job["points"])
 results = {"import": imported - start}
-first = time.perf_counter()
+compile_model(model).compile()  # as the peers do when they load; by default from the third run on
 ms.simulate(model, times[:2] * 1e-6)
 results["load"] = time.perf_counter() - imported
 deadline = time.perf_counter() + job["budget"]

@@ -43,6 +43,7 @@ struct EquationData {
   bool rhs_complete = true, jacobian_complete = true;  // every place is written by the program
   // Operations that tapes have run so far: what machine code would have saved.
   mutable std::atomic<int64_t> operations_run{0};
+  mutable SharedPlan plan;
 };
 
 // The same over kLanes points.
@@ -69,6 +70,7 @@ class Equations : public Problem {
   void time_derivative(double t, const double* y, double* dfdt) override;
   const SparsePattern* mass_pattern() const override { return data_->has_mass ? &data_->mass_pattern : nullptr; }
   const double* mass_values() const override { return data_->has_mass ? mass_.data() : nullptr; }
+  SharedPlan* shared_plan() const override { return &data_->plan; }
   int root_count() const override { return data_->root_count; }
   void roots(double t, const double* y, double* g) override;
   // Machine code for the right-hand side and the Jacobian (nullptr: the tape), which needs so many slots.

@@ -1,6 +1,8 @@
 // The equations an integrator solves: M y' = f(t, y), with M constant (identity unless stated).
 #pragma once
 #include <cstdint>
+#include <memory>
+#include <mutex>
 #include <vector>
 
 namespace manyscale {
@@ -11,6 +13,14 @@ struct SparsePattern {
   std::vector<int32_t> column_start;  // columns + 1
   std::vector<int32_t> row;           // nonzeros
   int nonzeros() const { return static_cast<int>(row.size()); }
+};
+
+struct MatrixPlan;
+
+// What copies of one problem find out about their matrices once.
+struct SharedPlan {
+  std::mutex lock;
+  std::shared_ptr<const MatrixPlan> plan;
 };
 
 class Problem {
@@ -29,6 +39,8 @@ class Problem {
   // Mass matrix: nullptr pattern means the identity. A zero row is an algebraic equation (index 1).
   virtual const SparsePattern* mass_pattern() const { return nullptr; }
   virtual const double* mass_values() const { return nullptr; }
+  // Where copies of the problem share the plan of their matrices; nullptr: each makes its own.
+  virtual SharedPlan* shared_plan() const { return nullptr; }
   // Switching functions: a sign change (also to or from zero) stops the integration there.
   virtual int root_count() const { return 0; }
   virtual void roots(double, const double*, double*) {}

@@ -36,29 +36,43 @@ SparsePattern joined(const SparsePattern& a, const SparsePattern* b) {
   return result;
 }
 
+std::shared_ptr<const MatrixPlan> plan_of(const Problem& problem) {
+  SharedPlan* shared = problem.shared_plan();
+  if (!shared) return std::make_shared<const MatrixPlan>(problem);
+  const std::lock_guard<std::mutex> guard(shared->lock);
+  if (!shared->plan) shared->plan = std::make_shared<const MatrixPlan>(problem);
+  return shared->plan;
+}
+
 }  // namespace
 
-IterationMatrix::IterationMatrix(const Problem& problem)
-    : problem_(problem), n_(problem.size()), has_mass_(problem.mass_pattern() != nullptr) {
-  joint_ = joined(problem.pattern(), problem.mass_pattern());
-  jacobian_place_ = places(problem.pattern(), joint_);
-  if (has_mass_) {
-    mass_place_ = places(*problem.mass_pattern(), joint_);
+MatrixPlan::MatrixPlan(const Problem& problem) : joint(joined(problem.pattern(), problem.mass_pattern())) {
+  jacobian_place = places(problem.pattern(), joint);
+  const int n = problem.size();
+  if (problem.mass_pattern()) {
+    mass_place = places(*problem.mass_pattern(), joint);
   } else {
     SparsePattern diagonal;
-    diagonal.rows = diagonal.columns = n_;
-    for (int j = 0; j <= n_; ++j) diagonal.column_start.push_back(j);
-    for (int j = 0; j < n_; ++j) diagonal.row.push_back(j);
-    mass_place_ = places(diagonal, joint_);
+    diagonal.rows = diagonal.columns = n;
+    for (int j = 0; j <= n; ++j) diagonal.column_start.push_back(j);
+    for (int j = 0; j < n; ++j) diagonal.row.push_back(j);
+    mass_place = places(diagonal, joint);
   }
-  values_.resize(joint_.row.size());
-  if (n_ > 16 && joint_.nonzeros() < 0.5 * n_ * n_) {
-    sparse_.analyse(joint_);
+  if (n > 16 && joint.nonzeros() < 0.5 * n * n) {
+    lu.analyse(joint);
     // A scattered multiplication costs about as much as eight dense ones.
-    sparse_chosen_ =
-        sparse_.sparse_work() * 8.0 + sparse_.dense_work() + 60.0 * n_ < static_cast<double>(n_) * n_ * n_ / 3.0;
+    sparse = lu.sparse_work() * 8.0 + lu.dense_work() + 60.0 * n < static_cast<double>(n) * n * n / 3.0;
   }
-  if (!sparse_chosen_) dense_.resize(n_);
+}
+
+IterationMatrix::IterationMatrix(const Problem& problem)
+    : problem_(problem), n_(problem.size()), has_mass_(problem.mass_pattern() != nullptr), plan_(plan_of(problem)) {
+  if (plan_->sparse) {
+    values_.resize(plan_->joint.row.size());
+    sparse_ = plan_->lu;
+  } else {
+    dense_.resize(n_);
+  }
 }
 
 bool IterationMatrix::factor_dense(double a, const double* jacobian) {
@@ -80,11 +94,13 @@ bool IterationMatrix::factor_dense(double a, const double* jacobian) {
 }
 
 bool IterationMatrix::factor(double a, const double* jacobian) {
-  if (!sparse_chosen_) return factor_dense(a, jacobian);
+  if (!plan_->sparse) return factor_dense(a, jacobian);
   std::fill(values_.begin(), values_.end(), 0.0);
-  for (size_t e = 0; e < jacobian_place_.size(); ++e) values_[jacobian_place_[e]] = -jacobian[e];
+  const std::vector<int>& place = plan_->jacobian_place;
+  for (size_t e = 0; e < place.size(); ++e) values_[place[e]] = -jacobian[e];
   const double* mass = problem_.mass_values();
-  for (size_t e = 0; e < mass_place_.size(); ++e) values_[mass_place_[e]] += has_mass_ ? a * mass[e] : a;
+  const std::vector<int>& diagonal = plan_->mass_place;
+  for (size_t e = 0; e < diagonal.size(); ++e) values_[diagonal[e]] += has_mass_ ? a * mass[e] : a;
   return sparse_.factor(values_.data());
 }
 

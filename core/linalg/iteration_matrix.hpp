@@ -1,5 +1,6 @@
 // a * M - J, factored dense or sparse, whichever is cheaper for the pattern.
 #pragma once
+#include <memory>
 #include <vector>
 
 #include "linalg/dense_lu.hpp"
@@ -8,24 +9,32 @@
 
 namespace manyscale {
 
+// Where the entries go and how to factor: depends on the patterns alone.
+struct MatrixPlan {
+  explicit MatrixPlan(const Problem& problem);
+  SparsePattern joint;                         // of M and J together
+  std::vector<int> jacobian_place, mass_place;  // entries in joint
+  bool sparse = false;
+  SparseLu lu;  // analysed where `sparse`
+};
+
 class IterationMatrix {
  public:
   explicit IterationMatrix(const Problem& problem);
   // `jacobian` on the problem's pattern. False when singular or not finite.
   bool factor(double a, const double* jacobian);
-  void solve(double* b) const { sparse_chosen_ ? sparse_.solve(b) : dense_.solve(b); }
+  void solve(double* b) const { plan_->sparse ? sparse_.solve(b) : dense_.solve(b); }
   // y = M x; the identity copies.
   void multiply_mass(const double* x, double* y) const;
   bool has_mass() const { return has_mass_; }
-  bool is_sparse() const { return sparse_chosen_; }
+  bool is_sparse() const { return plan_->sparse; }
 
  private:
   bool factor_dense(double a, const double* jacobian);
   const Problem& problem_;
   int n_;
-  bool has_mass_, sparse_chosen_ = false;
-  SparsePattern joint_;                  // of M and J together
-  std::vector<int> jacobian_place_, mass_place_;  // entries in joint_
+  bool has_mass_;
+  std::shared_ptr<const MatrixPlan> plan_;
   std::vector<double> values_;
   DenseLu dense_;
   SparseLu sparse_;
