@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from manyscale import cli_circuits
 from manyscale.terminal import (
     EXAMPLES_HELP,
     example_rows,
@@ -360,10 +361,13 @@ def examples(
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def bench(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="ode, ensemble, cold, corpus or pairs; options after it are passed on.")],
+    name: Annotated[str, typer.Argument(help="ode, ensemble, cold, corpus, pairs or circuits; options after it are passed on.")],
 ) -> None:
     """Measure speed and coverage against other tools (in a checkout)."""
     raise typer.Exit(run_benchmark(name, context.args))
+
+
+cli_circuits.register(app)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -1,0 +1,153 @@
+"""Self-contained pages of `steepness` and `load`: the numbers, the pictures, and what they mean."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from manyscale.circuits.measures import hill
+from manyscale.reports import circuit
+from manyscale.reports.curves import Line, Mark, chart
+
+STYLE = Path(__file__).parent / "templates" / "report.css"
+
+
+def page(title: str, verdict: str, sections: list[tuple[str, str]]) -> str:
+    """A whole page; sections are (heading, HTML)."""
+    from manyscale import __version__
+
+    body = "".join(f"<section><h2>{escape(head)}</h2>{html}</section>" for head, html in sections if html)
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>{escape(title)}</title><style>{STYLE.read_text(encoding='utf-8')}</style></head><body><main>"
+        f"<h1>{escape(title)}</h1><section><h2>{escape(verdict)}</h2></section>{body}"
+        f'<p class="lead">manyscale {escape(__version__)}</p></main></body></html>\n'
+    )
+
+
+def write(text: str, path: str | Path) -> Path:
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def table(rows: list[tuple[str, Any, str]]) -> str:
+    """Rows of (quantity, value, meaning)."""
+    lines = "".join(
+        f"<tr><td>{escape(name)}</td><td>{escape(_number(value))}</td><td>{escape(what)}</td></tr>"
+        for name, value, what in rows
+    )
+    return (
+        f"<table><thead><tr><th>Quantity</th><th>Value</th><th>Meaning</th></tr></thead><tbody>{lines}</tbody></table>"
+    )
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, float):
+        return "infinite (a jump)" if math.isinf(value) else "-" if math.isnan(value) else f"{value:.5g}"
+    return str(value)
+
+
+def steepness_page(found: Any, module: Any = None) -> str:
+    """The page of a `Steepness`."""
+    rows = [
+        ("n at half", found.n_half, "slope of the logit against log dose at half of the range"),
+        ("largest n", found.n_max, f"steepest between 1% and 99%, at {found.input} = {found.steepest_point:.4g}"),
+        ("n (81-fold)", found.n_81, "ln 81 / ln(EC90/EC10)"),
+        ("n of the best Hill curve", found.n_fit, f"off by at most {found.sup_error:.2%} of the range"),
+        ("half point", found.half_point, f"{found.input} at half of the range of {found.output}"),
+        ("lowest, highest", f"{found.leak:.4g}, {found.saturation:.4g}", f"of {found.output}"),
+        ("sites", found.sites if found.sites is not None else "none", "input molecules in one complex"),
+    ]
+    why = f"<p>{escape(found.reason)}.</p>" + "".join(f"<p class='lead'>{escape(r)}.</p>" for r in found.remarks)
+    if found.formula is not None and len(str(found.formula)) < 400:
+        why += f"<p>{escape(found.output)} = <code>{escape(str(found.formula))}</code></p>"
+        if "n_half_text" in found.exact:
+            why += f"<p>Exactly: n at half = <code>{escape(found.exact['n_half_text'])}</code></p>"
+    verdict = f"{found.output} against {found.input}: " + (
+        "a switch with memory (bistable)" if found.bistable else f"as steep as a Hill curve with n = {found.n_fit:.3g}"
+    )
+    drawing = circuit.draw(module) if module is not None else ""
+    return page(
+        f"{found.model.id}: how steep?", verdict,
+        [("The circuit", drawing), ("Dose and response", _dose_response(found)), ("The numbers", table(rows)), ("Why", why)],
+    )  # fmt: skip
+
+
+def _dose_response(found: Any) -> str:
+    reach = found.fit_interval[1] / found.fit_interval[0]
+    low, high = found.fit_interval[0] / max(3.0, reach**0.25), found.fit_interval[1] * max(3.0, reach**0.25)
+    if found.bistable:
+        folds = [x for b in found.branches for x in (b.dose[0], b.dose[-1])]
+        inner = [x for x in folds if found.dose[0] * 1.01 < x < found.dose[-1] * 0.99] or [found.half_point]
+        low, high = min([low, *(x / 5 for x in inner)]), max([high, *(x * 5 for x in inner)])
+    low, high = max(low, float(found.dose.min())), min(high, float(found.dose.max()))
+    lines = []
+    for k, branch in enumerate(found.branches):
+        keep = (branch.dose >= low) & (branch.dose <= high)
+        name = "steady states" if k == 0 else "unstable" if not branch.stable else ""
+        name = name if name not in {line.name for line in lines} else ""
+        lines.append(Line(branch.dose[keep], branch.response[keep], name, 0 if branch.stable else 7, not branch.stable))
+    marks = []
+    if math.isfinite(found.n_half):
+        grid = np.geomspace(low, high, 200)
+        middle = 0.5 * (found.leak + found.saturation)
+        law = found.leak + (found.saturation - found.leak) * hill(np.log(grid), np.log(found.fit_half), found.n_fit)
+        lines.append(Line(grid, law, f"best Hill curve, n = {found.n_fit:.3g}", 1, True, 1.8))
+        tangent = middle + (found.saturation - found.leak) * found.n_half / 4 * np.log(grid / found.half_point)
+        bottom, top = sorted((found.leak, found.saturation))
+        inside = (tangent >= bottom) & (tangent <= top)
+        lines.append(Line(grid[inside], tangent[inside], f"tangent at half, n = {found.n_half:.3g}", 2, False, 1.6))
+        marks = [Mark(found.half_point, middle, f"half at {found.half_point:.3g}")]
+    return chart(lines, xlabel=f"{found.input}, logarithmic", ylabel=found.output, logx=True, marks=marks, xrange=(low, high),
+                 title=f"{found.output} against {found.input}")  # fmt: skip
+
+
+def load_page(found: Any, curve: Any = None) -> str:
+    """The page of a `Load`, with loading curves where there are some."""
+    rows = [
+        ("time constant alone", found.tau_0, f"slowest relaxation of {found.port} without the load"),
+        ("time constant in company", found.tau_eff, "the same with the load, binding in quasi-steady state"),
+        ("from the full equations", found.tau_full, "second way to the same number"),
+        ("level alone", found.output_0, f"steady {found.port} without the load"),
+        ("level in company", found.output, f"steady {found.port} with the load"),
+        ("robustness", found.robustness, "|(I + R)^-1 S|: small means that the module does not notice"),
+        ("separation", found.separation, "how many times faster the binding is than what it loads"),
+    ]
+    formulas = "".join(
+        f"<p>{escape(name)} = <code>{escape(str(f))}</code></p>"
+        for name, f in found.formulas.items()
+        if len(str(f)) < 300
+    )
+    matrices = "".join(
+        f"<p>{name} = <code>{escape(np.array2string(getattr(found, name), precision=5))}</code></p>" for name in "RSM"
+    )
+    remarks = "".join(f"<p class='lead'>{escape(r)}</p>" for r in found.remarks)
+    sections = [
+        ("The circuit", circuit.draw(found.module)), ("Alone and in company", table(rows) + remarks),
+        ("Loading curves", "" if curve is None else _curves(found, curve)),
+        (f"Retroactivity ({', '.join(found.ids)})", matrices), ("By formula", formulas),
+    ]  # fmt: skip
+    return page(f"{found.module.name}: will it still work?", found.verdict, sections)
+
+
+def _curves(found: Any, curve: Any) -> str:
+    loads = curve.loads
+    log = bool((loads > 0).sum() > 2 and loads.max() > 30 * loads[loads > 0].min())
+    label = f"total of {curve.site}" + (", logarithmic" if log else "")
+    times = chart(
+        [Line(loads, curve.tau_eff, "time constant", 0), Line(loads, curve.half_time, "time to half, from zero", 1, True)],
+        xlabel=label, ylabel="time", title="time constant and half-time against load", logx=log, logy=True,
+    )  # fmt: skip
+    relative = curve.output / curve.output[0] if curve.output[0] else curve.output
+    levels = chart(
+        [Line(loads, relative, "level, relative to the first", 0),
+         Line(loads, curve.amplitude, "answer to a change at 1/tau alone", 1, True)],
+        xlabel=label, ylabel="relative", title="level and amplitude against load", logx=log,
+    )  # fmt: skip
+    return times + levels
