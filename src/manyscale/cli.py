@@ -361,7 +361,9 @@ def examples(
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def bench(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="ode, ensemble, cold, corpus, pairs or circuits; options after it are passed on.")],
+    name: Annotated[
+        str, typer.Argument(help="ode, ensemble, cold, corpus, pairs, circuits; options after it are passed on.")
+    ],
 ) -> None:
     """Measure speed and coverage against other tools (in a checkout)."""
     raise typer.Exit(run_benchmark(name, context.args))

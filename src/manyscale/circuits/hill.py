@@ -109,7 +109,8 @@ def _value(model: Model, id: str) -> float:
 
 
 def _four(found: Steepness) -> dict[str, float]:
-    return {"leak": found.leak, "saturation": found.saturation, "half": found.fit_half, "exponent": found.n_fit}
+    four = {"leak": found.leak, "saturation": found.saturation, "half": found.fit_half, "exponent": found.n_fit}
+    return {name: float(f"{value:.11g}") for name, value in four.items()}  # more digits the curve does not have
 
 
 def _exponents(model: Model, found: Steepness, own, base, values):

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from manyscale.bridges.certificate import versions
 from manyscale.circuits.measures import hill
 from manyscale.reports import circuit
 from manyscale.reports.curves import Line, Mark, chart
@@ -18,14 +19,13 @@ STYLE = Path(__file__).parent / "templates" / "report.css"
 
 def page(title: str, verdict: str, sections: list[tuple[str, str]]) -> str:
     """A whole page; sections are (heading, HTML)."""
-    from manyscale import __version__
-
+    version = versions().get("manyscale", "")
     body = "".join(f"<section><h2>{escape(head)}</h2>{html}</section>" for head, html in sections if html)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>{escape(title)}</title><style>{STYLE.read_text(encoding='utf-8')}</style></head><body><main>"
         f"<h1>{escape(title)}</h1><section><h2>{escape(verdict)}</h2></section>{body}"
-        f'<p class="lead">manyscale {escape(__version__)}</p></main></body></html>\n'
+        f'<p class="lead">manyscale {escape(version)}</p></main></body></html>\n'
     )
 
 
