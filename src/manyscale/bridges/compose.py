@@ -99,6 +99,9 @@ def lift(chain: Chain) -> dict[str, Expr]:
         found.update({id: Symbol(id) for id in bridge.lift if id not in found and id in chain.fine})
         step = {}
         for id, formula in found.items():
+            if bridge.clock is not None and id in bridge.lift:  # nothing that is not in its lift keeps its meaning
+                step[id] = bridge.lift[id]
+                continue
             names = symbols(formula)
             parts = {name: _lifted(bridge, name) for name in names}
             if all(part is not None for part in parts.values()):
@@ -110,6 +113,8 @@ def lift(chain: Chain) -> dict[str, Expr]:
 def _lifted(bridge: Bridge, name: str) -> Expr | None:
     if name in bridge.lift:
         return bridge.lift[name]
+    if bridge.clock is not None:
+        return None
     return Symbol(name) if name in bridge.coarse or _is_local(bridge.coarse, name) else None
 
 

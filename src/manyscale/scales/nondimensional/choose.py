@@ -18,12 +18,16 @@ from manyscale.errors import ManyscaleError
 from manyscale.kernels.interpret import evaluate
 from manyscale.model.expr import symbols
 from manyscale.model.structure import ConservationLaw
+from manyscale.scales.nondimensional.linear import Solution
 from manyscale.scales.nondimensional.monomial import Monomial, monomial, product, start
 from manyscale.scales.nondimensional.terms import Term
 from manyscale.scales.nondimensional.weights import TIME, Symmetries
 
 READING = 0.05  # cost of each name in a scale
 BALANCE, CONSTANT, INITIAL, LAST = 0.3, 0.7, 1.0, 20.0  # cost of each kind, in powers of e off the mark
+TIME_OFF, FAR = 3.4, 6.9  # powers of e that a scale of time, or of a variable, may be off (30, 1000)
+READABLE = 8  # names in a scale, as far as there is a choice
+STEPWISE = 60  # symmetries up to which scales are settled one after another
 FAINT = 1e-6  # share of the largest term below which a term balances nothing
 
 
@@ -33,6 +37,7 @@ class Candidate:
 
     weights: Mapping[int, int]  # by symmetry
     value: Monomial
+    log: float  # of the value
     cost: float
     why: str
 
@@ -64,17 +69,27 @@ class Evidence:
 
 def choose(symmetries: Symmetries, evidence: Evidence) -> Choice:
     """Scales as monomials in given quantities; every one is a symmetry, whatever was chosen."""
-    candidates = _Candidates(symmetries, evidence).all()
-    solved: dict[int, tuple[dict[int, Fraction], dict[int, Fraction]]] = {}  # pivot -> (row, shares of candidates)
+    made = _Candidates(symmetries, evidence)
+    candidates = made.all()
+    solution = Solution({id: (made.of(id), target, limit) for id, (target, limit) in made.targets().items()})
     used: list[int] = []
-    for number, candidate in sorted(enumerate(candidates), key=lambda item: (item[1].cost, item[0])):
-        if len(solved) == symmetries.rank:
-            break
-        if _include(solved, candidate.weights, number):
-            used.append(number)
+
+    def brief(shares: Mapping[int, Fraction]) -> bool:
+        return product((candidates[c].value, share) for c, share in shares.items()).size <= READABLE
+
+    ordered = sorted(enumerate(candidates), key=lambda item: (item[1].cost, item[0]))
+    if symmetries.rank <= STEPWISE:
+        used += _anchored(solution, ordered, brief)
+    for accepted, most in ((brief, LAST), (None, LAST), (None, np.inf)):  # readable scales first
+        for number, candidate in ordered:
+            if len(solution.rows) == symmetries.rank or candidate.cost > most:
+                break
+            guarded = candidate.cost < 2 * LAST
+            if solution.include(candidate.weights, candidate.log, number, guarded=guarded, accepted=accepted):
+                used.append(number)
     parts = {
         pivot: product((candidates[c].value, share) for c, share in sorted(shares.items()))
-        for pivot, (_, shares) in solved.items()
+        for pivot, shares in solution.shares.items()
     }
     touched: dict[str, list[tuple[int, int]]] = {}
     for k, weights in enumerate(symmetries.weights):
@@ -86,37 +101,24 @@ def choose(symmetries: Symmetries, evidence: Evidence) -> Choice:
     return Choice(scales, tuple(candidates[c].why for c in used if candidates[c].why))
 
 
-def _include(solved, weights: Mapping[int, int], number: int) -> bool:
-    """Bring one equation into reduced echelon form; False if it depends on those before."""
-    row = {k: Fraction(w) for k, w in weights.items() if w}
-    shares = {number: Fraction(1)}
-    for pivot in [k for k in row if k in solved]:
-        factor = row.get(pivot, Fraction(0))
-        if factor:
-            _subtract(row, solved[pivot][0], factor)
-            _subtract(shares, solved[pivot][1], factor)
-    if not row:
-        return False
-    pivot = min(row, key=lambda k: (abs(row[k].numerator) + row[k].denominator, k))
-    lead = row[pivot]
-    row = {k: v / lead for k, v in row.items()}
-    shares = {k: v / lead for k, v in shares.items()}
-    for other, other_shares in solved.values():
-        factor = other.get(pivot, Fraction(0))
-        if factor:
-            _subtract(other, row, factor)
-            _subtract(other_shares, shares, factor)
-    solved[pivot] = (row, shares)
-    return True
-
-
-def _subtract(row: dict[int, Fraction], other: Mapping[int, Fraction], factor: Fraction) -> None:
-    for k, value in other.items():
-        new = row.get(k, Fraction(0)) - factor * value
-        if new:
-            row[k] = new
-        else:
-            row.pop(k, None)
+def _anchored(solution: Solution, ordered: list[tuple[int, Candidate]], brief) -> list[int]:
+    """One scale after another, each step the cheapest that settles a variable or time: what only relates unsettled
+    scales to each other would make products of everything."""
+    used: list[int] = []
+    left = [item for item in ordered if item[1].cost < LAST]
+    while True:
+        kept: list[tuple[int, Candidate]] = []
+        found = False
+        for k, (number, candidate) in enumerate(left):
+            answer = solution.include(candidate.weights, candidate.log, number, accepted=brief, settling=True)
+            if answer:
+                used.append(number)
+                left, found = kept + left[k + 1 :], True
+                break
+            if answer is not None:
+                kept.append((number, candidate))
+        if not found:
+            return used
 
 
 class _Candidates:
@@ -140,9 +142,21 @@ class _Candidates:
         self.last_resorts()
         return self.found
 
-    def offer(self, weights: Mapping[int, int], value: Monomial, cost: float, why: str = "") -> None:
-        if any(weights.values()) and np.isfinite(cost):
-            self.found.append(Candidate(weights, value, cost + READING * value.size, why))
+    def offer(self, weights: Mapping[int, int], value: Monomial, number: float, cost: float, why: str = "") -> None:
+        """`number` is the value of the monomial."""
+        if any(weights.values()) and np.isfinite(cost) and 0 < number < np.inf:
+            self.found.append(Candidate(weights, value, float(np.log(number)), cost + READING * value.size, why))
+
+    def targets(self) -> dict[str, tuple[float, float]]:
+        """Logarithm of the size of every variable, and of time, and how far off its scale may be."""
+        found = {}
+        for id in (*self.evidence.states, *self.evidence.terms):
+            value = self.evidence.largest.get(id, 0.0)
+            if id in self.weights and 0 < value < np.inf:
+                found[id] = (float(np.log(value)), FAR)
+        if self.slow and TIME in self.weights:
+            found[TIME] = (float(np.log(self.slow)), TIME_OFF)
+        return found
 
     def of(self, quantity: str) -> dict[int, int]:
         return self.weights.get(quantity, {})
@@ -174,7 +188,9 @@ class _Candidates:
                 if share > 0:
                     scale = whole / Monomial(float(c))
                     off = BALANCE * abs(np.log(share))
-                    self.offer(self.of(species), scale, off, f"{species} by its conserved total {scale}")
+                    self.offer(
+                        self.of(species), scale, value / float(c), off, f"{species} by its conserved total {scale}"
+                    )
 
     def balances(self, target: str, terms: tuple[Term, ...]) -> None:
         """Each pair of terms of one equation, the change itself (or the variable, where it is computed) among them."""
@@ -200,7 +216,7 @@ class _Candidates:
             met = float(np.minimum(sizes[i], change)[after].max(initial=0.0)) / largest
             if met > FAINT:
                 cost = BALANCE - np.log(met) + late
-                self.offer(self.of(term.coefficient), mine[0], cost, f"change of {target} against {mine[0]}")
+                self.offer(self.of(term.coefficient), mine[0], mine[1], cost, f"change of {target} against {mine[0]}")
             for j in range(i):
                 other = self.evidence.quantities[terms[j].coefficient]
                 met = float(np.minimum(sizes[i], sizes[j]).max(initial=0.0)) / largest
@@ -208,9 +224,13 @@ class _Candidates:
                     ratio = mine[0] / other[0]
                     first, second = self.of(term.coefficient), self.of(terms[j].coefficient)
                     weights = {k: first.get(k, 0) - second.get(k, 0) for k in {*first, *second}}
-                    value = Monomial() if ratio.pure else ratio
+                    value, number = (Monomial(), 1.0) if ratio.pure else (ratio, mine[1] / other[1])
                     self.offer(
-                        weights, value, BALANCE - np.log(met), f"balance of {mine[0]} and {other[0]} in {target}"
+                        weights,
+                        value,
+                        number,
+                        BALANCE - np.log(met),
+                        f"balance of {mine[0]} and {other[0]} in {target}",
                     )
 
     def constants(self) -> None:
@@ -223,23 +243,19 @@ class _Candidates:
             if quantity in coefficients:
                 near = self.slow is not None and self.of(quantity) == {k: -w for k, w in self.of(TIME).items()}
                 off = abs(np.log(value * self.slow)) if near else LAST
-                self.offer(self.of(quantity), formula, CONSTANT + off, f"time in units of {Monomial() / formula}")
+                self.offer(
+                    self.of(quantity), formula, value, CONSTANT + off, f"time in units of {Monomial() / formula}"
+                )
                 continue
             off = abs(sum(w * target[k] for k, w in self.of(quantity).items()) - np.log(value))
-            self.offer(self.of(quantity), formula, CONSTANT + off, f"{formula} as a unit")
+            self.offer(self.of(quantity), formula, value, CONSTANT + off, f"{formula} as a unit")
 
     def _typical(self) -> np.ndarray:
         """Logarithm of every symmetry's parameter at which variables are about one and time is slow."""
         rank = self.symmetries.rank
-        rows, right = [], []
-        for id in (*self.evidence.states, *self.evidence.terms):
-            value = self.evidence.largest.get(id, 0.0)
-            if id in self.weights and 0 < value < np.inf:
-                rows.append(self.of(id))
-                right.append(np.log(value))
-        if self.slow and TIME in self.weights:
-            rows.append(self.of(TIME))
-            right.append(np.log(self.slow))
+        known = self.targets()
+        rows = [self.of(id) for id in known]
+        right = [target for target, _ in known.values()]
         if not rows:
             return np.zeros(rank)
         matrix = np.zeros((len(rows), rank))
@@ -253,15 +269,16 @@ class _Candidates:
             if value > 0 and id in self.weights:
                 largest = self.evidence.largest.get(id, value)
                 off = abs(np.log(largest / value)) if largest > 0 else 0.0
-                self.offer(self.of(id), monomial(start(id)), INITIAL + off, f"{id} by its initial value")
+                self.offer(self.of(id), monomial(start(id)), value, INITIAL + off, f"{id} by its initial value")
 
     def last_resorts(self) -> None:
         """Plain numbers, for what nothing in the model measures."""
         for id, value in self.evidence.largest.items():
             if id in self.weights and 0 < value < np.inf:
-                self.offer(self.of(id), Monomial(float(f"{value:.2g}")), 2 * LAST, f"{id} by its largest value")
+                rounded = float(f"{value:.2g}")
+                self.offer(self.of(id), Monomial(rounded), rounded, 2 * LAST, f"{id} by its largest value")
         for k in range(self.symmetries.rank):
-            self.offer({k: 1}, Monomial(), 3 * LAST)
+            self.offer({k: 1}, Monomial(), 1.0, 3 * LAST)
 
 
 def _size(term: Term, run: Trajectory, value: float, signed: bool = False) -> np.ndarray:

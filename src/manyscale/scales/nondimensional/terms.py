@@ -120,7 +120,7 @@ class _Writer:
             if id in used or back[id] in self.moved:
                 self.formulas[id] = Symbol(back[id])
                 self.parameters.append(Parameter(id, self.value(back[id]), constant=back[id] not in self.moved))
-        place = _free("space", self.taken | {p.id for p in self.parameters})
+        place = _free("space", {*self.model.by_id, *self.taken, *(p.id for p in self.parameters)})
         species, parameters = self.variables(place)
         whole = self.model.replace(
             compartments=(Compartment(place, 1.0),),

@@ -179,6 +179,7 @@ class _Work:
     def result(self, form: TermForm | None, own: Symmetries, choice: Choice, found: Assembled) -> Nondimensionalization:
         model = self.model
         variables = [*self.kernel.system.states, *(name for name, _ in self.kernel.system.variables)]
+        variables += [s.id for s in model.species if form is None and s.id not in variables]
         variables = [id for id in variables if id in found.model and id in self.values]
         scales = {id: self.scale(id, choice.scales.get(id, Monomial())) for id in variables}
         time = self.scale(TIME, choice.scales.get(TIME, Monomial()))
