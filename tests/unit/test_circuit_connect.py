@@ -7,6 +7,7 @@ import pytest
 
 import manyscale as ms
 from manyscale.circuits import parts
+from manyscale.circuits.cutting import cut
 from manyscale.circuits.module import read_module
 from manyscale.model.check import check
 
@@ -94,3 +95,26 @@ def test_ports_can_stand_in_a_file(tmp_path):
     file.write_text("ports: X\n", encoding="utf-8")
     with pytest.raises(ms.InputError, match="line 1"):
         read_module(parts.inducible("U", "Y").model, file)
+
+
+def test_a_model_is_cut_and_loaded():
+    whole = ms.connect(parts.constitutive("X", production="0.01 nM/s"), parts.clients("X")).model
+    upper, lower = cut(whole, ["X"], ["X"])
+    assert [r.id for r in upper.model.reactions] == ["production_X", "loss_X"]
+    one = ms.load(upper, lower)
+    assert one.S.item() == pytest.approx(2.5, rel=1e-9)
+    times = [0, 10, 500]
+    assert ms.simulate(one.model, times)["X"] == pytest.approx(ms.simulate(whole, times)["X"], rel=1e-6)
+
+
+def test_a_cut_through_a_reaction_is_refused():
+    model = ms.model("m", species={"A": "1 nM", "B": "1 nM", "C": "0 nM", "D": "0 nM"}, parameters={"k": "1 1/(nM s)", "g": "1 1/s"},
+                     reactions=["r: A + B -> C; k*A*B", "s: C -> D; g*C"])  # fmt: skip
+    with pytest.raises(ms.InputError, match="cut goes through reaction 'r'"):
+        cut(model, ["A"], ["D"])
+    with pytest.raises(ms.InputError, match="no species 'Q'"):
+        cut(model, ["Q"], ["C"])
+    reader = ms.model("n", species={"A": "1 nM", "B": "1 nM", "C": "0 nM"}, parameters={"g": "1 1/s"},
+                      reactions=["r: -> B; g*A", "s: C -> ; g*C", "t: A -> ; g*A"])  # fmt: skip
+    with pytest.raises(ms.InputError, match="reads A across the cut"):
+        cut(reader, ["A"], ["C"])

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from manyscale.circuits.dose_response import Branch, Dosing, branches, curve
+from manyscale.circuits.branches import Branch, branches
+from manyscale.circuits.dose_response import Dosing, curve
 from manyscale.circuits.measures import Measured, measure_curve, rising
 from manyscale.circuits.module import Module
 from manyscale.circuits.steepness_reasons import Origin, origin
@@ -73,6 +74,8 @@ class Steepness:
     @property
     def reason(self) -> str:
         """Why it is as steep as it is, in words."""
+        if self.bistable:
+            return "more than one stable state at the same dose: positive feedback, not binding, makes the jump"
         return self.origin.explain(self.n_max)
 
     @cached_property

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 
@@ -24,16 +23,8 @@ DECADES = 12.0  # how far from the model's own dose the curve is followed, at mo
 FLAT = 1e-6  # change over a decade, as a share of the range, at which the curve has arrived
 LONGEST, SHORTEST, FIRST = 0.25, 1e-9, 0.02  # steps along the curve
 STEPS = 4000
+BEND = 0.15  # change of the direction's dose component over a step that asks for shorter ones
 FIELDS = ("log_dose", "states", "response", "stable")
-
-
-@dataclass(frozen=True, eq=False)
-class Branch:
-    """A piece of the curve of steady states: dose and response of shape (points,), all stable or all not."""
-
-    dose: np.ndarray
-    response: np.ndarray
-    stable: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,7 +196,9 @@ def follow(dosing: Dosing, log_dose: float, y: np.ndarray, direction: float, bou
     step = FIRST
     for _ in range(STEPS):
         at, now = points[-1]
-        tangent = _tangent(dosing, at, now, tangent, direction)
+        before, tangent = tangent, _tangent(dosing, at, now, tangent, direction)
+        if before is not None and tangent is not None and abs(tangent[1] - before[1]) > BEND:
+            step *= 0.5
         new = None if tangent is None else _corrected(dosing, at, now, tangent, step)
         while tangent is not None and new is None and step > SHORTEST:
             step *= 0.4
@@ -395,20 +388,3 @@ def _on(path: Path, log_dose: float, state: np.ndarray) -> bool:
         if (np.abs(there - state) <= near).all():
             return True
     return False
-
-
-def branches(paths: list[Path]) -> tuple[Branch, ...]:
-    """Pieces of equal stability between folds; neighbours share their end point."""
-    found = []
-    for path in paths:
-        folds = set(path.folds().tolist())
-        changes = {int(k) + 1 for k in np.flatnonzero(path.stable[1:] != path.stable[:-1])}
-        cuts = {0, len(path.log_dose) - 1} | folds
-        cuts |= {k for k in changes if not folds & {k - 1, k, k + 1}}  # at a fold rounding decides
-        edges = sorted(cuts)
-        for a, b in pairwise(edges):
-            if b > a:
-                inner = path.stable[a + 1 : b] if b > a + 1 else path.stable[a : b + 1]
-                stable = bool(inner.mean() > 0.5)
-                found.append(Branch(np.exp(path.log_dose[a : b + 1]), path.response[a : b + 1], stable))
-    return tuple(found)

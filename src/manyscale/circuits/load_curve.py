@@ -133,7 +133,7 @@ def _frequency(part: fb.FastBinding, y, p, one) -> tuple[float, float]:
 
 def _half_times(one, site: str, loads: np.ndarray, output: np.ndarray, tau: np.ndarray) -> np.ndarray:
     """Time to half of the steady level from port = 0, all loads at once."""
-    horizon = 20.0 * float(np.max(tau))
+    horizon = 20.0 * float(np.max(tau)) + 3.0 * one.tau_0 * float(np.max(loads)) / max(float(np.min(output)), 1e-300)
     times = np.concatenate([[0.0], np.geomspace(1e-5, 1.0, POINTS) * horizon])
     half = np.full(len(loads), np.nan)
     try:

@@ -18,9 +18,12 @@ LEVELS: dict[str, Callable] = {"ode": simulate_ode}  # level -> engine
 
 
 def as_model(model: Model | str | Path) -> Model:
-    """The model itself, or read from a path or text."""
+    """The model itself, that of a module of a circuit, or read from a path or text."""
     if isinstance(model, Model):
         return model
+    inner = getattr(model, "model", None)
+    if isinstance(inner, Model):
+        return inner
     from manyscale.formats import read
 
     return read(model)

@@ -16,7 +16,7 @@ def write(model: Model, path: str | PathLike, format: str | None = None) -> Path
 
     Returns the path. Raises InputError for an unknown format or a place that cannot be written.
     """
-    path = Path(path)
+    path, model = Path(path), getattr(model, "model", model)  # a module of a circuit has a model
     suffixes = [suffix.lower() for suffix in path.suffixes]
     packed = bool(suffixes) and suffixes[-1] == ".gz"
     suffix = (suffixes[-2] if len(suffixes) > 1 else "") if packed else (suffixes[-1] if suffixes else "")

@@ -25,7 +25,7 @@ def leaves(module: Any) -> list[Any]:
 def draw(module: Any) -> str:
     """The circuit as SVG: one transcription unit, operator or protein per part, arrows between them."""
     parts = leaves(module)
-    width, height = len(parts) * (UNIT + GAP) + GAP, 176.0
+    width, height = len(parts) * (UNIT + GAP) + GAP, 140.0
     made: dict[str, int] = {}
     body = []
     for k, part in enumerate(parts):
@@ -62,7 +62,7 @@ def _gene(x: float, name: str) -> str:
         _backbone(x)
         + f'<path d="M{x + 16} {BASE}v-30h20m-7 -6l8 6l-8 6" fill="none" {ink}/>'
         + f'<path d="M{x + 50} {BASE}a9 9 0 0 1 18 0z" fill="var(--card)" {ink}/>'
-        + f'<path d="M{left} {BASE - 14}h54l16 14l-16 14h-54z" fill="var(--shade)" {ink}/>'
+        + f'<path d="M{left} {BASE - 14}h54l16 14l-16 14h-54z" fill="var(--card)" {ink}/>'
         + f'<path d="M{x + 158} {BASE}v-20m-9 0h18" fill="none" {ink}/>'
         + f'<text x="{left + 30}" y="{BASE + 4}" text-anchor="middle" fill="var(--ink)">{escape(name[:9])}</text>'
     )
@@ -72,7 +72,7 @@ def _operator(x: float, name: str) -> str:
     """An operator: a notch that takes a protein."""
     return (
         _backbone(x)
-        + f'<path d="M{x + 62} {BASE + 12}v-24h12v12h24v-12h12v24z" fill="var(--shade)" stroke="var(--ink)" stroke-width="2"/>'
+        + f'<path d="M{x + 62} {BASE + 12}v-24h12v12h24v-12h12v24z" fill="var(--card)" stroke="var(--ink)" stroke-width="2"/>'
         + f'<text x="{x + UNIT / 2}" y="{BASE + 34}" text-anchor="middle" fill="var(--ink)">{escape(name[:20])}</text>'
     )
 

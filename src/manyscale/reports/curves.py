@@ -140,7 +140,7 @@ def _short(value: float) -> str:
         return "0"
     size = abs(value)
     if 1e-3 <= size < 1e5:
-        return f"{value:.4g}"
+        return f"{value:.0f}" if size >= 1e4 else f"{value:.4g}"
     power = math.floor(math.log10(size) + 1e-9)
     head = value / 10.0**power
     digits = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
