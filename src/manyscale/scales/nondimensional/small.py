@@ -130,7 +130,7 @@ def ranked(
         if group.threshold is not None and 0 < group.value <= SMALL and group.formula not in by_text:
             row = SmallParameter(group.name, group.formula, group.value, group.meaning, range=group.range)
             rows.append((row, None))
-    rows.sort(key=lambda item: item[0].value)
+    rows.sort(key=lambda item: (float(f"{item[0].value:.6g}"), item[0].formula))  # the same in all units
     rows = rows[:MOST]
     return _distinct_names(
         [row if v is None else replace(row, ahead=_kept(rows, k)) for k, (row, v) in enumerate(rows)]
