@@ -13,6 +13,7 @@ from manyscale.engines.consistent import make_consistent
 from manyscale.engines.constraints import violations
 from manyscale.engines.delays import Breakpoints, lags_now, solver_options
 from manyscale.engines.events import EndlessEvents, EventQueue
+from manyscale.engines.start import initial_state, without_value
 from manyscale.engines.tolerance import absolute_tolerance, check_tolerance, coarser_tolerance, whole_floor
 from manyscale.engines.trajectory import Trajectory
 from manyscale.errors import InputError, SimulationError
@@ -209,6 +210,10 @@ class OdeRun:
             self.run.raise_tolerances(coarser_tolerance(system, self.y, self.relaxed))
             self.run.start(self.t, self.y)
             return
+        if status == "not_finite" and self.t == 0.0:
+            missing = without_value(self.kernel, self.p)
+            if missing:
+                raise SimulationError(f"no value for {missing}; give one in the model or with values={{...}}")
         who, value = "?", np.nan
         if 0 <= blame < system.size:
             who, value = system.states[blame], self.y[blame]
@@ -235,16 +240,6 @@ def output_times(times) -> np.ndarray:
         where = int(np.argmax(np.diff(array) < 0))
         raise InputError(f"times must ascend; {array[where]:g} is followed by {array[where + 1]:g}")
     return array
-
-
-def initial_state(kernel: Kernel, values: Mapping[str, float] | None) -> tuple[np.ndarray, np.ndarray]:
-    """(y, p) at the start. Errors: InputError naming states without a value, or with an impossible one."""
-    y, p = kernel.initial(values)
-    bad = ~np.isfinite(y)
-    if bad.any():
-        names = ", ".join(kernel.system.states[i] for i in np.flatnonzero(bad)[:5])
-        raise InputError(f"no initial value for {names}; give one in the model or with values={{...}}")
-    return y, p
 
 
 def simulate_ode(kernel: Kernel, times, *, values: Mapping[str, float] | None = None, rtol: float = 1e-6, atol=None,

@@ -34,7 +34,10 @@ def read_antimony(source: Source) -> Model:
     text = source.data.decode("utf-8")
     _check(source, text)
     sbml = _translate(text, "antimony", source.name, source.path.resolve().parent if source.path else None)
-    model = read_sbml(Source(sbml.encode("utf-8"), source.name))
+    try:
+        model = read_sbml(Source(sbml.encode("utf-8"), source.name))
+    except InputError as wrong:  # the line is one of the translation
+        raise type(wrong)(re.sub(r"^(.*?), line \d+:", r"\1:", str(wrong))) from None
     return model.replace(id="model") if model.id == "__main" and "model" not in model.by_id else model
 
 

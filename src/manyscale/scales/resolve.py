@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from manyscale.engines.ode import simulate_ode
+from manyscale.engines.start import check_start
 from manyscale.errors import InputError, SimulationError, UnitsError
 from manyscale.kernels import compile_model
 from manyscale.kernels.flatten import near
@@ -41,6 +42,8 @@ def resolve(model: Model, question: Question | None = None) -> Question:
     remarks: list[str] = []
     observables = _observables(model, kernel, question, remarks)
     _check(question)
+    if not model.events:  # an event can give a value at once
+        check_start(kernel)
     horizon = _given_horizon(model, question)
     if horizon is None:
         with one_thread():
@@ -80,9 +83,7 @@ def _check(question: Question) -> None:
 
 def _observables(model: Model, kernel: Kernel, question: Question, remarks: list[str]) -> tuple[str, ...]:
     if question.observables:
-        for id in question.observables:
-            if id not in kernel.names:
-                raise InputError(f"the model has no observable {id!r}{near(id, kernel.names)}")
+        check_observables(kernel, question)
         return tuple(dict.fromkeys(question.observables))
     changing = {*kernel.system.states, *kernel.system.definitions}
     targets = {target for event in model.events for target, _ in event.assignments}
@@ -98,6 +99,15 @@ def _observables(model: Model, kernel: Kernel, question: Question, remarks: list
         raise InputError("the model has no quantities; there is nothing to observe")
     remarks.append(f"All {len(found)} {what} are observables.")
     return tuple(found)
+
+
+def check_observables(kernel: Kernel, question: Question) -> None:
+    """Errors: InputError for an observable that the model does not have."""
+    known = kernel.names
+    for id in question.observables:
+        if id not in known:
+            choice = f"; it has {', '.join(known[:EXAMPLES])}" + (" and more" if len(known) > EXAMPLES else "")
+            raise InputError(f"the model has no observable {id!r}{near(id, known) or choice}")
 
 
 def _given_horizon(model: Model, question: Question) -> float | None:

@@ -11,10 +11,11 @@ from typing import Any
 
 from manyscale.bridges.bridge import Chain
 from manyscale.bridges.certificate import Refusal
-from manyscale.errors import InputError, SimulationError
+from manyscale.errors import SimulationError
 from manyscale.kernels import compile_model
 from manyscale.model.model import Model
 from manyscale.model.question import Question
+from manyscale.scales.resolve import check_observables
 from manyscale.study import drawing, runs
 from manyscale.study.labels import labels
 from manyscale.study.record import Study
@@ -102,8 +103,7 @@ class _Work:
         with self.stage("read", "reading"):
             given, provenance = open_model(source)
             fine = with_values(given, values)
-            compile_model(fine)
-            _check_observables(fine, asked)
+            check_observables(compile_model(fine), asked)
         question, scales, refusals = self._measure(fine, asked)
         chain = Chain(fine)
         if question.resolved:
@@ -219,15 +219,6 @@ class _Work:
             self.note(said, share)
 
         return note
-
-
-def _check_observables(model: Model, question: Question) -> None:
-    from manyscale.kernels.flatten import near
-
-    known = compile_model(model).names
-    for id in question.observables:
-        if id not in known:
-            raise InputError(f"the model has no observable {id!r}{near(id, known)}")
 
 
 def summary(model: Model) -> dict[str, Any]:
