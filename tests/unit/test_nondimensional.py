@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 
@@ -280,7 +281,7 @@ def test_a_model_without_units_says_so_and_one_without_scales_is_refused(example
 def test_ranking_over_the_region_is_told(examples):
     found = ms.nondimensionalize(examples / "oregonator_1974.ant")
     values = [one.value for one in found.small]
-    assert all(a <= b * (1 + 1e-5) for a, b in zip(values, values[1:]))
+    assert all(a <= b * (1 + 1e-5) for a, b in itertools.pairwise(values))
     for one in found.small:
         if one.range is not None:
             assert one.range[0] <= one.value * (1 + 1e-9) and one.value <= one.range[1] * (1 + 1e-9)

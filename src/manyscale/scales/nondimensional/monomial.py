@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -88,6 +89,14 @@ def _raised(base: Expr, exponent: Fraction) -> Expr:
     return power(base, Number(float(exponent)))
 
 
+def fraction(value: float) -> Fraction | None:
+    """The simple fraction that a number of a formula means (0.1 is 1/10), else the number itself; None if infinite."""
+    if not math.isfinite(value):
+        return None
+    simple = Fraction(value).limit_denominator(10_000)
+    return simple if abs(float(simple) - value) <= 1e-15 * max(1.0, abs(value)) else Fraction(value)
+
+
 def monomial(formula: Expr) -> Monomial:
     """A formula of positive value as a monomial; sums in it stay together."""
     return _decomposed(simplify(formula))
@@ -103,7 +112,8 @@ def _decomposed(formula: Expr) -> Monomial:
                 total = total * _decomposed(factor)
             return total
         case Power(base, Number(exponent, None)):
-            return _decomposed(base) ** Fraction(exponent).limit_denominator(1000)
+            if fraction(exponent) is not None:
+                return _decomposed(base) ** fraction(exponent)  # type: ignore[operator]
         case Add(terms):
             return Monomial(1.0, {" + ".join(sorted(infix(t) for t in terms)): (formula, Fraction(1))})
     return Monomial(1.0, {infix(formula): (formula, Fraction(1))}) if formula != ONE else Monomial()

@@ -76,7 +76,7 @@ def why_not(model: Model, system: System) -> str:
     formulas += [e.trigger for e in system.events]
     if sum(1 for f in formulas for _ in walk(f)) > MOST_NODES:
         return "its formulas are too long"
-    if any(symbols(f) - known for f in formulas):
+    if any(name.startswith("rateOf(") for name in known) or any(symbols(f) - known for f in formulas):
         return "formulas contain rates of change"
     return "" if system.size else "nothing in it changes by an equation"
 

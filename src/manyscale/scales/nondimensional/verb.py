@@ -289,7 +289,8 @@ class _Work:
         ratio = np.where(np.isfinite(ratio) & (ratio != 0), ratio, known)
         a = fine.rhs(t, y, p)
         b = other.rhs(t / time.value, yc, q)[index] * ratio / time.value
-        rows = np.array([i for i in range(fine.size) if i not in {k for k, _ in fine.system.algebraic}], dtype=int)
+        mass = fine.mass(p)  # rows without any are conditions, not rates of change
+        rows = np.arange(fine.size) if mass is None else np.flatnonzero(mass.any(axis=1))
         a, b = a[rows], b[rows]
         good = np.isfinite(a) & np.isfinite(b)
         if (np.isfinite(a) != np.isfinite(b)).any():

@@ -35,6 +35,7 @@ from manyscale.model.model import Model
 from manyscale.model.parts import Reaction
 from manyscale.model.printing import infix
 from manyscale.model.structure import integer_null_space
+from manyscale.scales.nondimensional.monomial import fraction
 
 TIME = "(time)"
 ALIKE = ("abs", "min", "max", "rem")  # results scale as the arguments do
@@ -200,7 +201,11 @@ class _Conditions:
         if type(exponent) is Number:
             if inner is None:
                 return None if exponent.value > 0 else PLAIN
-            return {key: value * Fraction(exponent.value) for key, value in inner.items()}
+            times = fraction(exponent.value)
+            if times is None:
+                self.same(inner, PLAIN)
+                return PLAIN
+            return {key: value * times for key, value in inner.items() if times}
         self.same(self._infer(exponent, local), PLAIN)
         if inner is None:
             return None
