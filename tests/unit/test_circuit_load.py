@@ -147,3 +147,15 @@ def test_no_steady_state_is_said():
     up = ms.model("up", species={"X": "0 nM"}, parameters={"k": "1 nM/s"}, reactions=["make: -> X; k"])
     with pytest.raises(ms.ManyscaleError, match=r"keeps growing|does not relax by itself"):
         ms.load(up, parts.clients("X"), {"X": "X"})
+
+
+def test_an_oscillator_has_no_time_constant():
+    ring = parts.repressilator(("X", "B", "C"))
+    with pytest.raises(ms.SimulationError, match=r"oscillates.*at="):
+        ms.load(ring, ms.model("sites", species={"X": 0.0, "P": 1.0, "Q": 0.0}, parameters={"k": 100.0},
+                               reactions=["b: X + P <-> Q; k*X*P - k*Q"]), {"X": "X"})  # fmt: skip
+
+
+def test_a_saddle_is_not_taken_for_the_operating_point():
+    one = ms.load(parts.toggle("X", "V"), parts.sequestration("X"), {"X": "X"})
+    assert one.tau_eff > 0 and one.tau_full == pytest.approx(one.tau_eff, rel=0.05)

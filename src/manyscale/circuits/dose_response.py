@@ -118,19 +118,26 @@ class Dosing:
 
     def land(self, log_dose: float, y: np.ndarray) -> np.ndarray:
         """The steady state reached from state y at a dose. Errors: SimulationError."""
-        system = self.kernel.system
-        ids = [id for id in system.states if id != self.input]
-        values = dict(zip(system.states, y))
-        overrides = {**self.values, **{id: float(values[id]) for id in ids}, self.input: float(np.exp(log_dose))}
-        if any(system.state_symbols[i] != id for i, id in enumerate(system.states)):
+        system, laws = self.kernel.system, self.quotient.laws
+        if any(symbol != id for symbol, id in zip(system.state_symbols, system.states)):
             raise SimulationError("states are kept as amounts")
+        overrides = {**self.values, self.input: float(np.exp(log_dose)), **dict(zip(system.states, map(float, y)))}
+        if self.input in system.states:  # the dose is a total: what is missing of it comes as free input
+            k = system.states.index(self.input)
+            missing = laws @ (self.point(log_dose)[0] - y)
+            row = int(np.argmax(np.abs(laws[:, k])))
+            overrides[self.input] = float(y[k] + missing[row] / laws[row, k])
+            if overrides[self.input] < 0:
+                raise SimulationError("less of the input than is bound")
         try:
             return steady_state(self.model, overrides).states
         except SimulationError:
-            late = self._late(overrides)
-            if not late:
-                raise
-            return self.solve(log_dose, late[-1])
+            for late in reversed(self._late(overrides)):
+                try:
+                    return self.solve(log_dose, late)
+                except SimulationError:
+                    continue
+            raise
 
     def _late(self, values: Mapping[str, float]) -> list[np.ndarray]:
         """States at later and later times of a run."""
@@ -151,7 +158,9 @@ class Dosing:
             return guess
         start, p = self.point(log_dose)
         found = newton(self.kernel, guess, start, p, self.quotient)
-        if relative_residual(self.kernel, found, p) > 1e-7:
+        laws = self.quotient.laws
+        off = np.abs(laws @ (found - start)) > 1e-9 * (np.abs(laws) @ np.maximum(np.abs(found), np.abs(start)))
+        if off.any() or relative_residual(self.kernel, found, p) > 1e-7:
             raise SimulationError(f"no steady state found near {self.input} = {np.exp(log_dose):.6g}")
         return found
 
@@ -175,7 +184,8 @@ class Dosing:
         if not self.quotient.independent.size:
             return True
         jacobian = self.kernel.jacobian(0.0, y, self.point(log_dose)[1])
-        return bool(np.linalg.eigvals(self.quotient.reduce(jacobian)).real.max() < 0)
+        values = np.linalg.eigvals(self.quotient.reduce(jacobian))
+        return bool(values.real.max() <= 1e-12 * np.abs(values).max())  # zero to rounding counts as stable
 
 
 def scales(y: np.ndarray) -> np.ndarray:

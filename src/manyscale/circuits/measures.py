@@ -50,11 +50,15 @@ def rising(dosing: Dosing, paths: list[Path], bounds: tuple[float, float] | None
         top = float(now.log_dose[-1])
         if now.stuck != (np.inf,) or top >= limits[1]:
             break
-        try:
-            y = dosing.land(top + 1e-4, now.states[-1])
-        except (SimulationError, InputError):
+        for beyond in (1e-4, 1e-3, 1e-2):  # close to a fold the model hardly moves
+            try:
+                y = dosing.land(top + beyond, now.states[-1])
+            except (SimulationError, InputError):
+                continue
             break
-        now = _to_fold(follow(dosing, top + 1e-4, y, 1.0, limits))
+        else:
+            break
+        now = _to_fold(follow(dosing, top + beyond, y, 1.0, limits))
         pieces.append(now)
     stuck = () if pieces[-1].stuck == (np.inf,) and len(pieces) > 1 else pieces[-1].stuck
     return Path(*(np.concatenate([getattr(one, f) for one in pieces]) for f in FIELDS), stuck)
@@ -133,7 +137,7 @@ def measure_curve(dosing: Dosing, run: Path, whole: bool = True) -> Measured:
     cross = {
         level: _crossing(share, dose, shares, begin, end, level, line.jumps) for level in (0.01, 0.1, 0.5, 0.9, 0.99)
     }
-    _warn(remarks, dosing, run.stuck, dose, shares, begin, end, whole)
+    _warn(remarks, dosing, run, dose, shares, begin, end, whole)
     half, jumps = cross[0.5]
 
     def slope(x: float) -> float:
@@ -225,10 +229,15 @@ def _fit(share, interval: tuple[float, float], half: float, guess: float) -> tup
     return float(np.exp(best.x[1])), float(np.exp(best.x[0])), float(np.abs(best.fun).max())
 
 
-def _warn(remarks: list, dosing: Dosing, run_stuck, dose, shares, begin: int, end: int, whole: bool) -> None:
+def _warn(remarks: list, dosing: Dosing, run: Path, dose, shares, begin: int, end: int, whole: bool) -> None:
     if not whole:
         remarks.append("leak and saturation are the responses at the ends of the interval")
-    for log_dose in run_stuck:
+    if (~run.stable).sum() > 2 and not len(run.folds()):
+        low, high = np.exp(run.log_dose[~run.stable][[0, -1]])
+        remarks.append(
+            f"the steady state is not stable for {dosing.input} from {low:.4g} to {high:.4g} (the model oscillates)"
+        )
+    for log_dose in run.stuck:
         if np.isfinite(log_dose):
             remarks.append(f"the steady state could not be followed beyond {dosing.input} = {np.exp(log_dose):.4g}")
     for k, inward, word in ((begin, 1, "lowest"), (end, -1, "highest")):

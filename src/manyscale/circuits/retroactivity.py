@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from manyscale.analysis.steady import steady_state
+from manyscale.analysis.stability import conserved_quotient, stability
+from manyscale.analysis.steady import newton, steady_state
 from manyscale.bridges.bridge import Bridge, Chain
 from manyscale.circuits import fast_binding as fb
 from manyscale.circuits.connect import connect
 from manyscale.circuits.load_curve import Curve, loading_curve
 from manyscale.circuits.module import Module
+from manyscale.engines.ode import simulate_ode
 from manyscale.errors import InputError, SimulationError
 from manyscale.kernels import compile_model
 from manyscale.kernels.flatten import near
@@ -193,7 +195,8 @@ def operating_point(part: fb.FastBinding, model: Model, at: Mapping[str, float] 
     if not given:
         try:
             found = steady_state(model, constants)
-            return found.states, found.parameters, remarks
+            states = found.states if found.stable is not False else _settled(kernel, constants, found)
+            return states, found.parameters, remarks
         except InputError as reason:
             remarks = (f"operating point: the start of the model ({reason})",)
         except SimulationError as reason:
@@ -201,6 +204,18 @@ def operating_point(part: fb.FastBinding, model: Model, at: Mapping[str, float] 
     for id, value in given.items():
         y[kernel.system.states.index(id)] = value
     return fb.relax(part, y, p), p, remarks
+
+
+def _settled(kernel, constants: Mapping[str, float], found) -> np.ndarray:
+    """The stable state that a run from the start settles in, where the steady state found first is not stable."""
+    speeds = np.abs(found.eigenvalues.real)
+    slow = float(speeds[speeds > 1e-9 * speeds.max()].min())
+    late = simulate_ode(kernel, [0.0, 30.0 / slow, 300.0 / slow], values=constants, rtol=1e-9)
+    y, p = late.states[-1], found.parameters
+    near_end = newton(kernel, y, y, p, conserved_quotient(kernel, 0.0, y, p))
+    if np.abs(near_end - y).max() > 1e-3 * np.abs(y).max() or stability(kernel, 0.0, near_end, p).stable is False:
+        raise SimulationError("the steady state is not stable and the model does not settle (it oscillates)")
+    return near_end
 
 
 def matrices(part: fb.FastBinding, y: np.ndarray, p: np.ndarray, down: np.ndarray):
@@ -233,6 +248,10 @@ def time_constant(part: fb.FastBinding, y: np.ndarray, p: np.ndarray, port: str,
     if not usable:
         raise InputError(f"{port!r} does not relax by itself upstream, so it has no time constant; add its loss")
     slowest = min(usable, key=lambda k: rates[k])
+    if rates[slowest] <= 0:
+        raise SimulationError(
+            f"the operating point is not stable ({port!r} runs away from it or oscillates); choose another with at={{...}}"
+        )
     return 1.0 / float(rates[slowest]), float(rates[slowest]), float(np.abs(values[usable]).max())
 
 
@@ -263,7 +282,8 @@ def _alone(first: Module, module: Module, part: fb.FastBinding, y, p, at) -> tup
         if given:
             raise InputError("given")
         found = steady_state(first.model, mine)
-        start, constants = found.states, found.parameters
+        constants = found.parameters
+        start = found.states if found.stable is not False else _settled(kernel, mine, found)
     except InputError:
         start, constants = kernel.initial({k: v for k, v in mine.items() if k not in kernel.system.states})
         start = np.array([values.get(id, x) for id, x in zip(kernel.system.states, start)])
@@ -278,7 +298,7 @@ def _full_time(part: fb.FastBinding, y, p, port: str, near_rate: float) -> float
     values, vectors = np.linalg.eig(jacobian)
     share = _participation(vectors, part.kernel.system.states.index(port))
     moving = np.abs(values) > 1e-12 * np.abs(values).max()
-    usable = [k for k in range(len(values)) if moving[k] and share[k] > 1e-4 * NOTICED]
+    usable = [k for k in range(len(values)) if moving[k] and share[k] > 1e-4 * NOTICED and values[k].real < 0]
     if not usable:
         return np.nan
     best = min(usable, key=lambda k: abs(np.log(max(-values[k].real, 1e-300) / near_rate)))
