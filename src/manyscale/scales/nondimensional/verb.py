@@ -35,6 +35,7 @@ from manyscale.scales.resolve import resolve
 MEASURED = 150  # states up to which time scales are measured; larger models are only run
 CHECKED = 1e-9  # largest relative difference of right-hand sides accepted as rounding
 POINTS = 3
+NOISE = 1e-14  # share of the largest variable that scales alike, below which a variable is rounding
 
 
 def nondimensionalize(
@@ -130,6 +131,10 @@ class _Work:
             values = np.abs(run[id]) if run is not None and id in run.ids else np.array([])
             values = values[np.isfinite(values)]
             largest[id] = float(values.max()) if len(values) else abs(self.values.get(id, 0.0))
+        kinds: dict[tuple[int, ...], float] = {}
+        for id, value in largest.items():
+            kinds[own.of(id)] = max(kinds.get(own.of(id), 0.0), value)
+        largest = {id: value if value > NOISE * kinds[own.of(id)] else 0.0 for id, value in largest.items()}
         horizon = self.question.horizon if self.question is not None and self.question.resolved else 0.0
         starts = {id: self.values[id] for id in system.states if np.isfinite(self.values.get(id, np.nan))}
         return Evidence(run, quantities, starts, self.laws(own), {} if form is None else form.terms, largest,
