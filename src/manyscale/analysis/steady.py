@@ -25,6 +25,7 @@ from manyscale.model.model import Model
 __all__ = ["SteadyState", "steady_state"]
 
 GOOD = 1e-9  # largest relative residual of a steady state
+KEPT = 1e-7  # largest change of a conserved sum, as a share of its terms
 NEGLIGIBLE = 1e-12  # share of the largest state of the same kind
 
 
@@ -136,22 +137,24 @@ def _find(kernel: Kernel, y: np.ndarray, p: np.ndarray, quotient: Quotient) -> t
     with np.errstate(all="ignore"):
         near = pseudo_transient(kernel, y, p)
         found = newton(kernel, near, y, p, quotient)
-        if _good(kernel, found, y, p):
+        if _good(kernel, found, y, p, quotient.laws):
             return found, "pseudo-transient continuation and Newton's method"
         past = []
         for late in _integrated(kernel, y, p):
             past.append(late)
             found = newton(kernel, late, y, p, quotient)
-            if _good(kernel, found, y, p):
+            if _good(kernel, found, y, p, quotient.laws):
                 return found, "time integration and Newton's method"
-            if _good(kernel, late, y, p):
+            if _good(kernel, late, y, p, quotient.laws):
                 return late, "time integration"
     raise SimulationError(_why_none(kernel, past))
 
 
-def _good(kernel: Kernel, found: np.ndarray, start: np.ndarray, p: np.ndarray) -> bool:
-    """Stationary, finite, and without negative amounts where the start had none."""
+def _good(kernel: Kernel, found: np.ndarray, start: np.ndarray, p: np.ndarray, laws: np.ndarray) -> bool:
+    """Stationary, finite, with the conserved sums of the start, and without negative amounts where the start had none."""
     if not np.isfinite(found).all() or relative_residual(kernel, found, p) > GOOD:
+        return False
+    if (np.abs(laws @ (found - start)) > KEPT * (np.abs(laws) @ np.maximum(np.abs(found), np.abs(start)))).any():
         return False
     species = np.asarray(kernel.system.state_is_species, dtype=bool)
     return bool((found[species & (start >= 0)] >= -1e-9 * max(np.abs(found).max(), 1e-300)).all())
