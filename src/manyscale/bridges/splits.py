@@ -38,6 +38,7 @@ class Survey:
     counted: np.ndarray
     barred: Collection[int] = ()
     deadline: float = float("inf")
+    totals: bool = False  # whether directions along reactions are tried before the variables' own axes
     seen: dict = field(default_factory=dict)
     tried: int = 0
     slopes: list = field(default_factory=list)
@@ -145,7 +146,8 @@ def grow(survey: Survey, note: Callable[[float], None] | None = None) -> Split:
             continue
         wider = best
         for i in group:
-            wider = wider.extended(i, None)
+            along = fast_reactions(survey, i)[:1] if survey.totals and survey.plain[i] else []
+            wider = wider.extended(i, along[0] if along else None)
         if survey.good(wider, 0.5 if len(group) > 1 else 0.3):
             best = wider
             continue

@@ -19,7 +19,7 @@ from manyscale.bridges.certificate import Refusal
 from manyscale.bridges.error_estimate import Estimate
 from manyscale.bridges.norm import Errors, grid
 from manyscale.bridges.promise import LEAST, certified, promised
-from manyscale.bridges.splits import LEAST_GAP, SETTLED, Survey, best_gap, grow
+from manyscale.bridges.splits import LEAST_GAP, SETTLED, Survey, best_gap, fast_reactions, grow, ranking
 from manyscale.bridges.time.network import build
 from manyscale.bridges.time.quasi_steady import LAYER_LENGTH, Draft, NoNetwork, barred, draft, unsuitable
 from manyscale.bridges.time.split import Split
@@ -91,6 +91,7 @@ class _TimeSearch:
         self._points(survey)
         found = self._search(survey, 0.5)
         found = self._bolder(survey, found) or found
+        found = self._in_totals(survey, found) or found
         found = self._corrected(survey, found) or found
         return found if isinstance(found, Bridge) else self._refusal(first, survey, gap)
 
@@ -103,9 +104,17 @@ class _TimeSearch:
             return None
         return self._search(bold, 1.0, more_than=before)
 
+    def _in_totals(self, survey: Survey, found: Bridge | None) -> Bridge | None:
+        """A search along reactions first, so that what they bind and release becomes totals: complexes that enzymes
+        share are only fast together, which sets grown along their own axes do not find."""
+        both = replace(survey, seen={}, totals=True, deadline=self.begin + 0.8 * self.time_limit)
+        if self.trials.late or both.late or not any(fast_reactions(both, i) for i in ranking(both) if both.plain[i]):
+            return None
+        return self._search(both, 1.0, more_than=_fast_count(found))
+
     def _corrected(self, survey: Survey, found: Bridge | None) -> Bridge | None:
         """More fast variables on the slow manifold of first order, where steady states fail by less than ten times."""
-        near = replace(survey, runs=survey.runs[:2], seen={}, deadline=self.begin + 0.85 * self.time_limit)
+        near = replace(survey, runs=survey.runs[:2], seen={}, totals=True, deadline=self.begin + 0.85 * self.time_limit)
         if self.trials.late or near.late:
             return None
         return self._search(near, NEARLY, more_than=_fast_count(found), order=1)
