@@ -47,7 +47,7 @@ def section(data: Mapping[str, Any]) -> str:
     groups = [(g["id"], _code(g["formula"]), f"{g['value']:.4g}", escape(g["meaning"])) for g in data["groups"]]
     equations = [(left, _code(right)) for left, right in data["equations"].items()]
     parts = [
-        f'<section id="dimensionless"><p class="lead">{escape(_counted(data["count"]))}</p>',
+        f'<section id="dimensionless"><h2>Without dimensions</h2><p class="lead">{escape(_counted(data["count"]))}</p>',
         _table("What is small", ("name", "formula", "value", "in the region", "what it compares"), small),
         _table("What decides at one", ("name", "formula", "value", "what it compares"), deciding),
         _table("One unit of each variable", ("variable", "formula", "value"), units),
@@ -84,4 +84,4 @@ def _table(heading: str, columns: Iterable[str], rows: list[tuple[str, ...]]) ->
     head = "".join(f"<th>{escape(c)}</th>" for c in columns)
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows[:SHOWN])
     more = f"<p class='small'>{len(rows) - SHOWN} more are in the data.</p>" if len(rows) > SHOWN else ""
-    return f"<h2>{escape(heading)}</h2><div class='wide'><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{more}"
+    return f"<h3>{escape(heading)}</h3><div class='wide'><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{more}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from manyscale.reports import mathml, network, tables, words
+from manyscale.reports import dimensionless, mathml, network, tables, words
 from manyscale.reports.charts import charts
 from manyscale.study.record import Study, dumps
 
@@ -63,6 +63,7 @@ def context(data: Mapping[str, Any]) -> dict[str, Any]:
         "conserved": _conserved(evidence),
         **_equations(data),
         "parameter_map": _parameters(evidence),
+        "dimensionless": dimensionless.section(evidence["dimensionless"]) if evidence.get("dimensionless") else "",
         "reduced_file": "reduced.xml" if reduced else "",
         "citation": data["source"].get("notes", ""),
         "details": tables.details(data),
@@ -89,6 +90,7 @@ def _sections(page: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("refusals", "refusals", page["refusals"]),
         ("conserved", "conserved totals", page["conserved"]),
         ("equations", "equations", page["equations"]),
+        ("dimensionless", "without dimensions", page["dimensionless"]),
         ("replay", "repeat and cite", True),
     ]
     return [(id, text) for id, text, there in every if there]

@@ -202,6 +202,7 @@ class _Work:
             evidence["groups"] = drawing.groups(scales)
             if question.resolved and isinstance(question.horizon, (int, float)):
                 try:
+                    evidence["dimensionless"] = drawing.dimensionless(chain.fine, scales)
                     evidence["trajectories"] = runs.trajectories(
                         chain, chain.coarse, question.observables, question.horizon, units
                     )

@@ -18,6 +18,7 @@ from manyscale.study.formulas import LARGEST, encode, size
 from manyscale.study.record import plain
 
 MOST_EQUATIONS = 60
+MOST_DIMENSIONLESS = 40  # equations of a model whose groups a report shows
 ELIMINATED_BY = {"conserve": "conserved", "prune": "pruned"}  # every other bridge eliminates fast species
 
 
@@ -167,3 +168,17 @@ def verification(found: Any) -> dict[str, Any]:
 def units_ok(model: Model) -> bool | None:
     """Whether the units of every formula agree; None if not all are declared."""
     return check_units(model).ok
+
+
+def dimensionless(model: Model, scales: Any) -> dict[str, Any] | None:
+    """The model without dimensions as plain data, for models that people can read; None for others."""
+    from manyscale.errors import ManyscaleError
+    from manyscale.scales.measure import Scales
+    from manyscale.scales.nondimensional import nondimensionalize
+
+    if not isinstance(scales, Scales) or scales.dimension["full"] > MOST_DIMENSIONLESS:
+        return None
+    try:
+        return nondimensionalize(model, scales=scales).to_dict()
+    except ManyscaleError:  # a report without this section is still a report
+        return None
