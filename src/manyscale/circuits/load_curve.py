@@ -113,14 +113,18 @@ def _frequency(part: fb.FastBinding, y, p, one) -> tuple[float, float]:
     unit = np.zeros(len(y))
     unit[k] = 1.0
 
+    def responses(omegas: np.ndarray) -> np.ndarray:
+        matrices = 1j * omegas[:, None, None] * np.eye(len(y)) - jacobian
+        return np.abs(np.linalg.solve(matrices, np.broadcast_to(unit[:, None], (len(omegas), len(y), 1)))[:, k, 0])
+
     def response(omega: float) -> float:
-        return float(abs(np.linalg.solve(1j * omega * np.eye(len(y)) - jacobian, unit)[k]))
+        return float(responses(np.array([omega]))[0])
 
     base = 1.0 / one.tau_0
     still = response(base * 1e-7)
     alone = one.tau_0 / np.sqrt(2.0)
-    grid = base * np.geomspace(1e-5, 1e3, 161)
-    sizes = np.array([response(w) for w in grid])
+    grid = base * np.geomspace(1e-5, 1e3, 81)
+    sizes = responses(grid)
     below = np.flatnonzero(sizes < still / np.sqrt(2.0))
     if not below.size:
         return response(base) / alone, np.nan

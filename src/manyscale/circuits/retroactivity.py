@@ -171,6 +171,7 @@ def load_of(module: Module, at: Mapping[str, float] | None = None) -> Load:
     tau_eff, rate, speed = time_constant(part, y, p, port, inside)
     alone, output_0 = _alone(first, module, part, y, p, at)
     fast = fb.fast_rates(part, y, p)
+    speed = max(speed, 1.0 / alone)  # what is loaded has slowed down by it
     separation = float(fast[0] / speed) if fast.size and speed > 0 else np.inf
     robustness = float(np.linalg.norm(np.linalg.solve(np.eye(len(R)) + R, S), 2))
     values = part.kernel.values(0.0, y, p)
