@@ -28,6 +28,7 @@ EXACT = 100.0  # times the solver's tolerance: what an exact bridge may deviate 
 MARGIN = 10.0  # times the solver's own error: below that a deviation says nothing
 HELD_BACK = 7_919  # separates these points from those of any method
 WOBBLE = 1e-2  # change of the full model's solution with the tolerance above which a point says nothing
+LOOSE, LOOSE_WOBBLE = 1e-6, 0.5  # the tolerance that most people use, and by how much its solution may then be off
 ROUNDING = 64 * np.finfo(float).eps  # of the largest value of its kind: differences below that say nothing
 PATIENCE, LEAST_STEPS = 20, 4_000  # a run may take that many times the steps of the model as it is
 
@@ -208,12 +209,15 @@ class _Replay:
         self.worst = (float("inf"), "", dict(point))
 
     def _wobbles(self, point: Mapping[str, float], fine) -> bool:
-        """Whether the full model's own solution depends on the tolerance: such a point (a blow-up, chaos) is skipped.
+        """Whether the full model's own solution depends on the tolerance: such a point (a blow-up, chaos, an unstable
+        state from which rounding decides) is skipped.
         Otherwise keeps the tight run for the comparison."""
         try:
+            loose = self._run(self.fine, point, LOOSE)
             self.tight = self._run(self.fine, point, TIGHT)
             self.fine_shift = self._shift(fine, self.tight)
             good = self.fine_shift <= max(WOBBLE, self._limit(RTOL))
+            good = good and self._shift(loose, self.tight) <= max(LOOSE_WOBBLE, self._limit(LOOSE))
         except SimulationError:
             good = False
         if not good:
