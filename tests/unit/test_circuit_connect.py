@@ -8,6 +8,7 @@ import pytest
 import manyscale as ms
 from manyscale.circuits import parts
 from manyscale.circuits.cutting import cut
+from manyscale.circuits.hierarchy import write_composed
 from manyscale.circuits.module import read_module
 from manyscale.model.check import check
 
@@ -118,3 +119,21 @@ def test_a_cut_through_a_reaction_is_refused():
                       reactions=["r: -> B; g*A", "s: C -> ; g*C", "t: A -> ; g*A"])  # fmt: skip
     with pytest.raises(ms.InputError, match="reads A across the cut"):
         cut(reader, ["A"], ["C"])
+
+
+def test_a_connection_is_written_with_its_hierarchy(tmp_path):
+    joined = ms.connect(parts.inducible("U", "Y"), parts.clients("Y"), {"Y": "Y"})
+    path = write_composed(joined, tmp_path / "composed.xml")
+    again = ms.read(path)
+    assert {"upstream__P_Y", "downstream__load_sites", "Y"} <= {s.id for s in again.species}
+    times = [0.0, 10.0, 1000.0]
+    assert ms.simulate(again, times)["Y"] == pytest.approx(ms.simulate(joined, times)["Y"], rel=1e-5)
+    assert [c.id for c in again.compartments] == ["cell"]
+
+
+def test_a_hierarchy_that_comp_cannot_express_is_refused(tmp_path):
+    up = ms.model("up", species={"X": "0 uM"}, parameters={"a": "0.06 uM/min"}, reactions=["make: -> X; a"])
+    with pytest.raises(ms.InputError, match="write the flat form"):
+        write_composed(ms.connect(up, parts.clients("X"), {"X": "X"}), tmp_path / "x.xml")
+    with pytest.raises(ms.InputError, match="not made by connect"):
+        write_composed(parts.clients("X"), tmp_path / "x.xml")

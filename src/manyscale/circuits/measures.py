@@ -235,7 +235,7 @@ def _warn(remarks: list, dosing: Dosing, run: Path, dose, shares, begin: int, en
     if (~run.stable).sum() > 2 and not len(run.folds()):
         low, high = np.exp(run.log_dose[~run.stable][[0, -1]])
         remarks.append(
-            f"the steady state is not stable for {dosing.input} from {low:.4g} to {high:.4g} (the model oscillates)"
+            f"the steady state is not stable for {dosing.input} from {low:.4g} to {high:.4g} (the model oscillates or goes elsewhere)"
         )
     for log_dose in run.stuck:
         if np.isfinite(log_dose):

@@ -35,6 +35,11 @@ def same_units(model: Model, target: Model, shared: Mapping[str, str]) -> Model:
     return _unit_ids(_converted(model, target, factors), target)
 
 
+def same_system(model: Model, target: Model) -> bool:
+    """Whether nothing has to be converted to join the two."""
+    return _factors(model, target) is None
+
+
 def _text(unit: Unit) -> str:
     from manyscale.model.dimensions import unit_text
 
