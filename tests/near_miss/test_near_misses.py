@@ -89,3 +89,30 @@ def test_a_pair_that_rotates_without_decay_is_refused():
     assert np.ptp(energy) <= 1e-6 * energy[0]
     chain = ms.reduce(text, ms.Question(observables=("U", "V", "W"), horizon=20, region=1.2))
     assert not chain.reductions
+
+
+def reason(text: str, **question) -> ms.Refusal:
+    chain = ms.reduce(text, ms.Question(**question))
+    assert not chain.reductions
+    return next(one for one in chain.refusals if one.name == "quasi_steady")
+
+
+def test_a_fold_on_the_way_is_named_with_its_time():
+    text = "z' = 1.2 - z; y' = (y - y^3/3 + z)/e; p' = 2 + y - p; z = -1.2; y = -2; p = 0.3; e = 0.005"
+    found = reason(text, observables=("y", "p"), horizon=5, region=1.05)
+    when = np.log(2.4 / (1.2 - 2 / 3))  # z = 2/3
+    assert "fold" in found.reason and found.where == "y"
+    assert float(found.reason.split("t = ")[1].split(",")[0]) == pytest.approx(when, rel=0.1)
+
+
+def test_a_crossing_of_branches_is_named_with_its_time():
+    text = "z' = 2 - z; y' = (y*(z - 1 - y) + 1e-7)/e; p' = y - 0.2*p; z = 0.1; y = 0.1; p = 0.1; e = 0.01"
+    found = reason(text, observables=("y", "p"), horizon=6, region=1.05)
+    assert "loses its stability" in found.reason
+    assert float(found.reason.split("t = ")[1].split(",")[0]) == pytest.approx(np.log(1.9), rel=0.1)
+
+
+def test_where_nothing_ends_no_ending_is_told():
+    text = "x' = -x + 0.9*y; y' = 0.8*x - 6*y; x = 1; y = 2"
+    found = reason(text, observables=("x", "y"), horizon=5, tolerance=1e-4)
+    assert "fold" not in found.reason and "stability" not in found.reason

@@ -16,6 +16,7 @@ import numpy as np
 from manyscale.bridges.ascent import ascend
 from manyscale.bridges.bridge import Bridge, Chain
 from manyscale.bridges.certificate import Refusal
+from manyscale.bridges.endings import ending, in_words
 from manyscale.bridges.error_estimate import Estimate
 from manyscale.bridges.norm import Errors, grid
 from manyscale.bridges.promise import LEAST, certified, promised
@@ -36,6 +37,7 @@ MOST_RUNS = 8  # fine runs on which sets are grown at a time
 POINTS = (16, 80)  # training points, fewest and most
 CORNERS = 8
 PUSHES = 4  # rounds of search for worse points
+PATIENCE, LEAST_PATIENCE = 1.5, 3.0  # a further search may take that many times the first one, and that many seconds
 CLIMB = 0.2  # share of the time limit for climbing towards the worst point of the region, per candidate
 CORNERED = 12  # dimensions up to which the worst point of the region is sought; with more, corners are too far from
 # everything that is ever drawn, and the promise is one about drawn points
@@ -70,6 +72,7 @@ class _TimeSearch:
         self.trials = Trials(chain, question, grid(question, self.layer, count), self.deadline)
         self.rejected: list[str] = []
         self.blame: dict[int, int] = {}  # points where something failed: tried first
+        self.patience = float("inf")  # seconds of a further search
         self.last: tuple[float, str] = (float("inf"), "")
 
     def result(self) -> Bridge | Refusal:
@@ -89,7 +92,9 @@ class _TimeSearch:
         if gap < LEAST_GAP:
             return Refusal(NAME, "no gap between time scales that lasts over the horizon", gap, LEAST_GAP)
         self._points(survey)
+        begin = time.monotonic()
         found = self._search(survey, 0.5)
+        self.patience = max(LEAST_PATIENCE, PATIENCE * (time.monotonic() - begin))
         found = self._bolder(survey, found) or found
         found = self._in_totals(survey, found) or found
         found = self._corrected(survey, found) or found
@@ -149,11 +154,13 @@ class _TimeSearch:
         """Grow, and grow again where a point shows what was overlooked; then take away what fails, until all holds.
 
         share: of the tolerance, which estimates may reach. more_than: fewer fast variables than that are no use."""
+        until = time.monotonic() + self.patience
+        survey.deadline = min(survey.deadline, until)
         limit = survey.limit = share * self.tolerance
         split = grow(survey)
         grown = 1
         for rounds in range(FEW_ROUNDS if order else ROUNDS):
-            if len(split.fast) <= more_than or self.trials.late:
+            if len(split.fast) <= more_than or self.trials.late or time.monotonic() > until:
                 return None
             self.note(0.1 + 0.8 * rounds / ROUNDS, f"{len(split.fast)} fast variables: running both models")
             if self.formulas:
@@ -338,8 +345,12 @@ class _TimeSearch:
         if self.trials.late:
             return Refusal(NAME, "the time limit was reached before a reduction could be certified; allow more time",
                            time.monotonic() - self.begin, self.time_limit)  # fmt: skip
+        end = ending(survey.runs[0])
         if self.turning(first) > TURNS:
             reason = "the model oscillates: a reduced model drifts in phase, which no error at each time survives"
+        elif end is not None:
+            name = self.kernel.system.states[end.state]
+            return Refusal(NAME, in_words(end, name), 0.0, end.decay, name, tuple(dict.fromkeys(self.rejected))[-12:])
         elif self.rejected:
             reason = (
                 "what is fast near the model's own values does not stay so over the region; a smaller region may pass"
