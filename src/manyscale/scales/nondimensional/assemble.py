@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
+import numpy as np
+
 from manyscale.errors import InputError
 from manyscale.kernels.interpret import evaluate
 from manyscale.model.algebra import simplify
@@ -34,10 +36,12 @@ class Numbers:
     """Values of formulas of scales at a point: ids of the source, and S(0) for initial values."""
 
     def __init__(self, values: Mapping[str, float]):
-        self.values = {**values, **{f"{id}{START}": value for id, value in values.items()}}
+        numbers = {id: np.float64(value) for id, value in values.items()}  # which divide by zero without an error
+        self.values = {**numbers, **{f"{id}{START}": value for id, value in numbers.items()}}
 
     def of(self, formula: Expr) -> float:
-        return float(evaluate(formula, 0.0, self.values))
+        with np.errstate(all="ignore"):
+            return float(evaluate(formula, 0.0, self.values))
 
     def monomial(self, formula: Expr) -> Monomial:
         """A formula of positive value as a monomial of positive parts: undivided, where a part is not positive."""

@@ -163,7 +163,8 @@ class _Candidates:
 
     def _rates(self) -> dict[str, float]:
         """How fast each state moves through its range."""
-        run, found = self.evidence.run, {}
+        run = self.evidence.run
+        found: dict[str, float] = {}
         if run is None or len(run.times) < 3:
             return found
         late = run.times >= self.evidence.entry

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
+from manyscale.kernels.interpret import evaluate
 from manyscale.kernels.kernel import Kernel
 from manyscale.kernels.system import System
 from manyscale.model.algebra import simplify
@@ -88,7 +91,8 @@ def term_form(model: Model, kernel: Kernel, values: Mapping[str, float]) -> Term
 
 class _Writer:
     def __init__(self, model: Model, system: System, values: Mapping[str, float]):
-        self.model, self.system, self.values = model, system, values
+        self.model, self.system = model, system
+        self.values = {id: np.float64(value) for id, value in values.items()}  # which divide by zero without an error
         self.names = {name: _plain(name, system) for name in (*system.state_symbols, *system.parameters)}
         self.taken = {*self.names.values(), *(name for name, _ in system.variables)}
         moved = {system.parameters[t.index] for e in system.events for t in e.targets if t.kind == "parameter"}
@@ -187,7 +191,8 @@ class _Writer:
                 entry = found.setdefault((infix(body), source), [body, [], []])
                 entry[1].append(coefficient)
                 entry[2].append(source)
-        whole, terms = [], []
+        whole: list[Expr] = []
+        terms: list[Term] = []
         for body, coefficients, sources in found.values():
             coefficient = simplify(add(*coefficients))
             if coefficient == ZERO:
@@ -209,15 +214,14 @@ class _Writer:
         for target, formula in zip(event.targets, event.formulas):
             ids = self.system.states if target.kind == "state" else self.system.parameters
             assignments.append((self.names.get(ids[target.index], ids[target.index]), self.renamed(self.flat(formula))))
-        extra = [None if e is None else self.renamed(self.flat(e)) for e in (event.delay, event.priority)]
-        return Event(event.id, self.renamed(self.flat(event.trigger)), tuple(assignments), *extra,
+        delay, priority = (None if e is None else self.renamed(self.flat(e)) for e in (event.delay, event.priority))
+        return Event(event.id, self.renamed(self.flat(event.trigger)), tuple(assignments), delay, priority,
                      event.initial_value, event.persistent, event.use_trigger_values)  # fmt: skip
 
 
 def _evaluated(formula: Expr, values: Mapping[str, float]) -> float:
-    from manyscale.kernels.interpret import evaluate
-
-    return float(evaluate(formula, 0.0, values))
+    with np.errstate(all="ignore"):
+        return float(evaluate(formula, 0.0, values))
 
 
 def _plain(name: str, system: System) -> str:
@@ -313,7 +317,8 @@ def _moves(formula: Expr) -> bool:
 
 
 def _parted(term: Expr, constants: set[str]) -> tuple[Expr, Expr]:
-    above, below = [], []
+    above: list[Expr] = []
+    below: list[Expr] = []
     for factor in term.factors if type(term) is Mul else (term,):
         if type(factor) is Power and factor.exponent == Number(-1.0) and type(factor.base) is Mul:
             for inner in factor.base.factors:

@@ -196,6 +196,8 @@ class _Work:
         parameters |= {ids[id]: at_start(f) for id, (f, _) in exprs.items()}
         given = groups.given(model, own, self.values, self.kernel.system)
         invariants = groups.invariants(own, given)
+        if len(given) > groups.MOST:
+            self.remarks.append(f"With {len(given)} given quantities the groups are counted, not listed.")
         return Nondimensionalization(
             model=coarse,
             source=model,
@@ -257,7 +259,7 @@ class _Work:
         try:
             y, p = self.kernel.initial(point)
             return self.kernel.values(0.0, y, p)
-        except ManyscaleError:
+        except (ManyscaleError, ArithmeticError):
             return None
 
     def checked(self, coarse: Model, parameters: Mapping[str, Expr], scales: Mapping[str, Scale], time: Scale) -> float:
