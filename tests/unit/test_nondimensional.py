@@ -137,7 +137,7 @@ def test_ribosome_allocation_gives_unbinding_against_growth():
     assert eps.value == pytest.approx(0.02 / 35)
     ratio = eps.meaning.split("x = ")[1].removesuffix("*r")
     assert evaluate(parse(ratio), values) == pytest.approx(10.0 / 25.0)
-    assert "against" in eps.meaning and found.time.formula == "1/mu"
+    assert "dilute_x against bind, unbind, finish" in eps.meaning and found.time.formula == "1/mu"
     decay = ms.simulate(model, [0.0, 50.0], values={"w": 0.0}, rtol=1e-10)
     assert decay["x"][-1] / decay["r"][-1] == pytest.approx(0.4, rel=1e-7)
 

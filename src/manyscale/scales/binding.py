@@ -114,6 +114,8 @@ class Pool:
     exchange: Expr
     loss: Expr
     ratio: Expr | None = None  # bound per free in binding equilibrium, where there is one form only
+    exchanged_by: tuple[str, ...] = ()  # reactions
+    lost_by: tuple[str, ...] = ()
 
 
 def held_in(net: Network, species: str) -> dict[str, list[str]]:
@@ -138,13 +140,17 @@ def pool(net: Network, species: str, forms: dict[str, list[str]], main: str) -> 
     on = [net.slope(r, species) for r in dict.fromkeys(r for reactions in forms.values() for r in reactions)]
     release: list[Expr] = []
     loss: list[Expr] = []
+    exchanged_by = list(dict.fromkeys(r for reactions in forms.values() for r in reactions))
+    lost_by: list[str] = []
     for reaction, column in net.columns.items():
         change = column.get(main, 0.0)
         slope = net.slope(reaction, main) if change else ZERO
         if slope == ZERO:
             continue
         returned = sum(column.get(s, 0.0) for s in (species, *forms) if s != main)
-        (release if returned * -change > 0 else loss).append(mul(Number(-change), slope))
+        returns = returned * -change > 0
+        (release if returns else loss).append(mul(Number(-change), slope))
+        (exchanged_by if returns else lost_by).append(reaction)
     if not loss or not on:
         return None
     exchange = simplify(add(*on, *release))
@@ -152,7 +158,7 @@ def pool(net: Network, species: str, forms: dict[str, list[str]], main: str) -> 
     if term_count(exchange) > LARGEST or term_count(lost) > LARGEST:
         return None
     held = ratio(add(*on), add(*release)) if len(forms) == 1 and release else None
-    return Pool(species, tuple(forms), main, exchange, lost, held)
+    return Pool(species, tuple(forms), main, exchange, lost, held, tuple(dict.fromkeys(exchanged_by)), tuple(lost_by))
 
 
 def own_loss(net: Network, species: str, forms: dict[str, list[str]]) -> Expr:

@@ -169,6 +169,8 @@ def _pools(net: binding.Network, run: Trajectory) -> list[Candidate]:
         if species not in binders and infix(binding.own_loss(net, species, forms)) != infix(pool.loss):
             continue
         what = f"loss of the pool of {_plain(species)} against exchange between {_plain(species)} and {_plain(main)}"
+        if len(pool.exchanged_by) <= 4:
+            what += f" ({', '.join(pool.lost_by)} against {', '.join(pool.exchanged_by)})"
         if pool.ratio is not None:
             what += f"; where it is small {_plain(main)} = {infix(pool.ratio)}*{_plain(species)}"
         result.append(Candidate(f"eps_{_plain(species)}_binding", binding.ratio(pool.loss, pool.exchange), what))

@@ -71,7 +71,10 @@ def _region(one) -> str:
     if one.range is None:
         return ""
     words = f"in the region {one.range[0]:.2g} to {one.range[1]:.2g}"
-    return words if one.steady is None else f"{words}, below 0.1 in {one.steady:.0%} of it"
+    if one.steady is None:
+        return words
+    place = "" if one.ahead is None else f", in its place in {one.ahead:.0%}"
+    return f"{words}, below 0.1 in {one.steady:.0%} of it{place}"
 
 
 def _cut(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
