@@ -159,3 +159,34 @@ def test_an_oscillator_has_no_time_constant():
 def test_a_saddle_is_not_taken_for_the_operating_point():
     one = ms.load(parts.toggle("X", "V"), parts.sequestration("X"), {"X": "X"})
     assert one.tau_eff > 0 and one.tau_full == pytest.approx(one.tau_eff, rel=0.05)
+
+
+def test_other_inputs_are_mixed_in_by_their_covariance():
+    up = parts.constitutive("X", production="0.01 nM/s")
+    down = ms.model("mix", species={"X": "0 nM", "U": "2 nM fixed", "P": "5 nM", "PX": "0 nM", "PU": "0 nM", "PXU": "0 nM"},
+                    parameters={"on": "10 1/(nM s)", "a": "20 1/s", "b": "5 1/s", "c": "1 1/s", "e": "4 1/s"},
+                    reactions=["r1: X + P <-> PX; on*X*P - a*PX", "r2: U + P <-> PU; on*U*P - b*PU",
+                               "r3: PX + U <-> PXU; on*PX*U - c*PXU", "r4: PU + X <-> PXU; on*PU*X - e*PXU"])  # fmt: skip
+    one = ms.load(up, down, {"X": "X"})
+    x, u = one.values["X"], 2.0
+    weights = {(0, 0): 1.0, (1, 0): x / 2, (0, 1): 2 * u, (1, 1): x / 2 * 10 * u}
+    z = sum(weights.values())
+    means = [sum(n[k] * w for n, w in weights.items()) / z for k in range(2)]
+    both = weights[1, 1] / z
+    assert one.external == ("U",)
+    assert one.M.item() == pytest.approx(5 * (both - means[0] * means[1]) / u, rel=1e-8)
+    assert one.S.item() == pytest.approx(5 * means[0] * (1 - means[0]) / x, rel=1e-8)
+    assert "polynomial P" in one.formulas
+
+
+def test_two_one_way_reactions_are_a_binding_too():
+    up = """model up; compartment cell = 1; species X in cell; X = 0; make: -> X; 0.01; loss: X -> ; 0.01*X; end"""
+    down = """model down; compartment cell = 1; species X in cell, P in cell, C in cell; X = 0; P = 10; C = 0;
+              on: X + P -> C; 10*X*P; off: C -> X + P; 10*C; end"""
+    assert ms.load(up, down).S.item() == pytest.approx(2.5, rel=1e-9)
+
+
+def test_a_supply_that_is_held_fixed_cannot_be_loaded():
+    up = ms.model("up", species={"X": "5 nM fixed"}, parameters={"k": "1 1/s"}, reactions=["r: X -> ; k*X"])
+    with pytest.raises(ms.InputError, match="no load can change it"):
+        ms.load(up, parts.clients("X"), {"X": "X"})

@@ -84,22 +84,34 @@ def reversible_associations(kernel: Kernel) -> dict[int, tuple[int, ...]]:
         up = [i for i, x in column if x > 0]
         down = [i for i, x in column if x < 0]
         gained, lost = sum(x for _, x in column if x > 0), -sum(x for _, x in column if x < 0)
-        fixed = _fixed_reactants(model, members)
+        fixed = _joined_to_fixed(model, net, members)
         if not up or not down:
             continue
-        if len(up) == 1 and (lost > gained or fixed):
+        if fixed is not None:
+            found.setdefault(fixed, []).extend(members)
+        elif len(up) == 1 and lost > gained:
             found.setdefault(up[0], []).extend(members)
         elif len(down) == 1 and gained > lost:
             found.setdefault(down[0], []).extend(members)
     return {c: tuple(sorted(set(js))) for c, js in found.items()}
 
 
-def _fixed_reactants(model: Model, members: Sequence[int]) -> bool:
+def _joined_to_fixed(model: Model, net: Sequence[dict[int, float]], members: Sequence[int]) -> int | None:
+    """What one species becomes by taking up a fixed one, None where no fixed species takes part on one side only."""
     for j in members:
-        for one in (*model.reactions[j].reactants, *model.reactions[j].products):
-            if getattr(model.by_id.get(one.species), "boundary", False):
-                return True
-    return False
+        reaction = model.reactions[j]
+        sides = [any(_is_fixed(model, p.species) for p in side) for side in (reaction.reactants, reaction.products)]
+        if sides[0] != sides[1]:
+            sign = 1.0 if sides[0] else -1.0
+            made = [i for i, x in net[j].items() if sign * x > 0]
+            if len(made) == 1:
+                return made[0]
+    return None
+
+
+def _is_fixed(model: Model, id: str) -> bool:
+    part = model.by_id.get(id)
+    return bool(getattr(part, "boundary", False) or getattr(part, "constant", False))
 
 
 def _two_ways(kernel: Kernel, j: int) -> bool:
@@ -219,8 +231,7 @@ def _outside(kernel: Kernel, chosen: Sequence[int]) -> tuple[str, ...]:
     model, found = kernel.model, []
     for j in chosen:
         for one in (*model.reactions[j].reactants, *model.reactions[j].products):
-            part = model.by_id.get(one.species)
-            if getattr(part, "boundary", False) or getattr(part, "constant", False):
+            if _is_fixed(model, one.species):
                 found.append(one.species)
     return tuple(dict.fromkeys(found))
 
