@@ -11,9 +11,11 @@ at an error is read off the lower envelope of its (error, time) points, interpol
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -26,21 +28,43 @@ HERE = Path(__file__).resolve().parent
 CORPORA = Path(os.environ.get("MANYSCALE_CORPORA") or HERE.parent.parent / "shared" / "corpora")
 LADDER = [1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10]
 TARGETS = [1e-3, 1e-4, 1e-5, 1e-6]
+MEMORY = 8 * 2**30  # bytes that one tool and what it starts may use
+
+
+def limit_memory() -> None:
+    """Compilers that peers start on large models would otherwise take the whole machine."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+
+def descendants(pid: int) -> list[int]:
+    """Processes that a process has started, and those that these have."""
+    table = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    children: dict[int, list[int]] = {}
+    for line in table.splitlines():
+        child, parent = map(int, line.split())
+        children.setdefault(parent, []).append(child)
+    found, waiting = [], [pid]
+    while waiting:
+        below = children.get(waiting.pop(), [])
+        found += below
+        waiting += below
+    return found
 
 
 def run_worker(python: str, worker: str, job: dict, limit: float = 150.0) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         job_file, out_file = Path(folder) / "job.json", Path(folder) / "out.npz"
         job_file.write_text(json.dumps(job))
-        # A session of its own: a peer's compiler would otherwise outlive it.
         process = subprocess.Popen(
             [python, str(HERE / worker), str(job_file), str(out_file)],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=limit_memory,
         )  # fmt: skip
         try:
             _, complaint = process.communicate(timeout=limit)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+            for pid in [*descendants(process.pid), process.pid]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             process.communicate()
             return {"failure": f"over {limit:.0f} s"}
         if not out_file.exists():

@@ -35,6 +35,7 @@ __all__ = [
     "registry", "to_pint", "unit_label", "units_of",
 ]  # fmt: skip
 AVOGADRO = 6.02214076e23  # per mole, exact since 2019
+MOLE, ITEM = 5, 7  # positions of the bases in a unit's exponents
 Parts = tuple[UnitPart, ...]
 
 
@@ -375,3 +376,12 @@ def check_units(model: Model) -> UnitsReport:
     from manyscale.model.unit_check import check_units as check
 
     return check(model)
+
+
+def molecules_per_unit(unit: Unit) -> float | None:
+    """Molecules in one unit of an amount; None if it is no amount of moles or items (mass, dimensionless)."""
+    exponents = list(unit.exponents)
+    for place, each in ((MOLE, AVOGADRO), (ITEM, 1.0)):
+        if exponents[place] == 1.0 and not any(e for k, e in enumerate(exponents) if k != place):
+            return unit.factor * each
+    return None

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from manyscale.engines.jump import simulate_jump
 from manyscale.engines.ode import simulate_ode
 from manyscale.engines.progress import Progress
 from manyscale.engines.trajectory import Trajectory
@@ -14,7 +15,8 @@ from manyscale.errors import InputError
 from manyscale.kernels import compile_model
 from manyscale.model.model import Model
 
-LEVELS: dict[str, Callable] = {"ode": simulate_ode}  # level -> engine
+LEVELS: dict[str, Callable] = {"ode": simulate_ode, "jump": simulate_jump}  # level -> engine
+ONCE = {"ode"}  # levels at which every replicate is the same
 
 
 def as_model(model: Model | str | Path) -> Model:
@@ -31,13 +33,15 @@ def as_model(model: Model | str | Path) -> Model:
 
 def simulate(model: Model | str | Path, times, *, level: str = "ode", values: Mapping[str, float] | None = None,
              replicates: int | None = None, seed: int | None = None, rtol: float = 1e-6, atol=None,
-             method: str = "auto", max_steps: int = 10_000_000, progress: Callable[[float], None] | None = None,
+             method: str = "auto", max_steps: int | None = None, counts: bool = False, progress: Callable[[float], None] | None = None,
              ) -> Trajectory:  # fmt: skip
     """Run a model from t = 0.
 
     times: ascending output times in the model's time unit. values: initial values and parameters by id, in the meaning
     that the id has in formulas and in the model's units. rtol, atol: relative and absolute tolerance (atol: one number,
     or one per state; default: scaled to each state's magnitude). method: "auto", "bdf", "rosenbrock" or "explicit".
+    level "jump": exact paths of the jump process (Gillespie), repeatable by `seed`; counts: amounts without units are
+    numbers of molecules. max_steps: steps, or jumps, until it gives up.
 
     Returns a Trajectory; with `replicates` its values have shape (replicate, time) (equal rows at level "ode").
     Errors: InputError for what cannot be run; SimulationError when the method gives up, with what had been computed in
@@ -49,15 +53,19 @@ def simulate(model: Model | str | Path, times, *, level: str = "ode", values: Ma
         raise InputError("replicates must be a positive whole number")
     model = as_model(model)
     bar = progress or Progress(f"simulating {model.id}")
+    options: dict = {"values": values, "seed": seed, "progress": bar}
+    if max_steps is not None:
+        options["max_steps"] = max_steps
+    if level in ONCE:
+        options |= {"rtol": rtol, "atol": atol, "method": method}
+    else:
+        options |= {"replicates": replicates, "counts": counts}
     try:
-        run = LEVELS[level](
-            compile_model(model), times, values=values, rtol=rtol, atol=atol, method=method, seed=seed,
-            max_steps=max_steps, progress=bar,
-        )  # fmt: skip
+        run = LEVELS[level](compile_model(model), times, **options)
     finally:
         if isinstance(bar, Progress):
             bar.close()
-    if replicates is not None:
+    if replicates is not None and level in ONCE:
         run.states = np.repeat(run.states[None], replicates, axis=0)
         run.parameters = np.repeat(run.parameters[None], replicates, axis=0)
     return run

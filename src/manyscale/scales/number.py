@@ -9,9 +9,8 @@ import numpy as np
 from manyscale.engines.trajectory import Trajectory
 from manyscale.model.declared_units import Declarations
 from manyscale.model.model import Model
-from manyscale.units import AVOGADRO
+from manyscale.units import molecules_per_unit
 
-MOLE, ITEM = 5, 7  # positions of the bases in a unit's exponents
 FEW = 100.0  # molecules below which fluctuations of ten percent are expected (1/sqrt(n))
 
 
@@ -44,7 +43,7 @@ def copy_numbers(model: Model, run: Trajectory) -> NumberScale:
         unit = units.substance(species)
         if unit is None:
             return NumberScale(False, reason=f"the model does not declare the unit of the amount of {species.id}")
-        per_unit = _molecules(unit)
+        per_unit = molecules_per_unit(unit)
         if per_unit is None:
             return NumberScale(False, reason=f"the amount of {species.id} is not in moles or molecules")
         if not species.only_substance and units.of(species.compartment).unit is None:
@@ -60,11 +59,3 @@ def copy_numbers(model: Model, run: Trajectory) -> NumberScale:
     few = tuple(id for id, (_, most) in copies.items() if 0.0 < most < FEW)
     return NumberScale(True, copies, few)
 
-
-def _molecules(unit) -> float | None:
-    """Molecules in one unit of an amount; None if it is no amount (mass, dimensionless)."""
-    exponents = list(unit.exponents)
-    for place, each in ((MOLE, AVOGADRO), (ITEM, 1.0)):
-        if exponents[place] == 1.0 and not any(e for k, e in enumerate(exponents) if k != place):
-            return unit.factor * each
-    return None

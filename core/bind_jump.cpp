@@ -1,0 +1,154 @@
+// Jump processes: one path that Python stops at events, and many paths on threads.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+
+#include <atomic>
+#include <stdexcept>
+#include <thread>
+#include <tuple>
+#include <vector>
+
+#include "jump/jump.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace manyscale {
+
+namespace {
+
+using Reals = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
+using Writable = nb::ndarray<double, nb::c_contig, nb::device::cpu>;
+using Ints = nb::ndarray<const int32_t, nb::c_contig, nb::device::cpu>;
+
+std::vector<int32_t> ints(const Ints& a) { return {a.data(), a.data() + a.size()}; }
+
+Ragged ragged(const Ints& start, const Ints& item) { return {ints(start), ints(item)}; }
+
+const char* word(JumpStatus status) {
+  switch (status) {
+    case JumpStatus::reached: return "reached";
+    case JumpStatus::watch: return "watch";
+    case JumpStatus::step_limit: return "step_limit";
+    case JumpStatus::negative: return "negative";
+    case JumpStatus::overdrawn: return "overdrawn";
+    default: return "not_finite";
+  }
+}
+
+std::shared_ptr<JumpModel> make_model(const Formulas& formulas, int reactions, Ints changed_start, Ints changed,
+                                      Ints change, bool table, Ints reactant_start, Ints reactants, Ints depend_start,
+                                      Ints depends) {
+  auto model = std::make_shared<JumpModel>();
+  model->states = formulas.states, model->parameters = formulas.parameters, model->reactions = reactions;
+  model->formulas = formulas;
+  model->changed = ragged(changed_start, changed);
+  model->change = ints(change);
+  model->table = table;
+  model->reactants = ragged(reactant_start, reactants);
+  model->depends = ragged(depend_start, depends);
+  if (model->changed.count() != reactions || (table && model->reactants.count() != reactions))
+    throw std::invalid_argument("one list per reaction");
+  return model;
+}
+
+void check(const JumpModel& model, const Reals& p, const Reals& scale, const Reals& constants) {
+  if (static_cast<int>(p.size()) != model.parameters || static_cast<int>(scale.size()) != model.states ||
+      (model.table && static_cast<int>(constants.size()) != model.reactions))
+    throw std::invalid_argument("p, scale or constants do not fit the model");
+}
+
+}  // namespace
+
+// Paths `first`, `first + 1`, ... from the same start; out: (paths, times, states). Returns the number of jumps and the
+// first failure: (jumps, status, path, t, reaction).
+static std::tuple<int64_t, std::string, int64_t, double, int> run_paths(
+    std::shared_ptr<JumpModel> model, Reals p, Reals scale, Reals constants, Reals counts, Reals times, uint64_t seed,
+    uint64_t first, Writable out, int threads, int64_t most_steps) {
+  check(*model, p, scale, constants);
+  const int64_t paths = static_cast<int64_t>(out.shape(0));
+  const int rows = static_cast<int>(times.size());
+  if (out.ndim() != 3 || static_cast<int>(out.shape(1)) != rows || static_cast<int>(out.shape(2)) != model->states ||
+      static_cast<int>(counts.size()) != model->states || !rows)
+    throw std::invalid_argument("out is (paths, times, states)");
+  std::atomic<int64_t> next{0}, jumps{0}, failed{-1};
+  std::vector<JumpAdvance> ends(paths);
+  const auto work = [&] {
+    for (int64_t k; failed.load() < 0 && (k = next.fetch_add(1)) < paths;) {
+      JumpPath path(model, p.data(), scale.data(), constants.data(), seed, first + k);
+      path.start(0.0, counts.data());
+      ends[k] = path.advance(times.data()[rows - 1], times.data(), rows,
+                             out.data() + static_cast<size_t>(k) * rows * model->states, most_steps);
+      jumps += path.steps();
+      if (ends[k].status != JumpStatus::reached) failed = k;
+    }
+  };
+  {
+    nb::gil_scoped_release release;
+    std::vector<std::thread> pool;
+    for (int k = 1; k < threads; ++k) pool.emplace_back(work);
+    work();
+    for (std::thread& thread : pool) thread.join();
+  }
+  const int64_t bad = failed.load();
+  if (bad < 0) return {jumps.load(), "reached", -1, 0.0, -1};
+  return {jumps.load(), word(ends[bad].status), static_cast<int64_t>(first) + bad, ends[bad].t, ends[bad].blame};
+}
+
+void bind_jump(nb::module_& m) {
+  nb::class_<JumpModel>(m, "JumpModel")
+      .def("set_compiled", [](JumpModel& model, uintptr_t address, int slots) {
+        model.compiled = reinterpret_cast<CompiledFunction>(address);
+        model.compiled_slots = slots;
+      });
+  m.def("make_jump_model", &make_model, "formulas"_a, "reactions"_a, "changed_start"_a, "changed"_a, "change"_a,
+        "table"_a, "reactant_start"_a, "reactants"_a, "depend_start"_a, "depends"_a);
+  m.def("run_paths", &run_paths, "model"_a, "p"_a, "scale"_a, "constants"_a, "counts"_a, "times"_a, "seed"_a,
+        "first"_a, "out"_a, "threads"_a, "most_steps"_a);
+  m.def("philox", [](uint64_t seed, uint64_t stream, int count) {
+    Philox random(seed, stream);
+    double* data = new double[count + 1];
+    for (int k = 0; k < count; ++k) data[k] = random.uniform();
+    nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<double*>(p); });
+    size_t shape[1] = {static_cast<size_t>(count)};
+    return nb::ndarray<double, nb::numpy>(data, 1, shape, owner);
+  });
+  nb::class_<JumpPath>(m, "JumpPath")
+      .def("__init__",
+           [](JumpPath* self, std::shared_ptr<JumpModel> model, Reals p, Reals scale, Reals constants, uint64_t seed,
+              uint64_t stream) {
+             check(*model, p, scale, constants);
+             new (self) JumpPath(model, p.data(), scale.data(), constants.data(), seed, stream);
+           })
+      .def("start",
+           [](JumpPath& path, double t, Reals counts) {
+             if (counts.size() != path.counts().size()) throw std::invalid_argument("one count per state");
+             path.start(t, counts.data());
+           })
+      .def("set_parameters", [](JumpPath& path, Reals p, Reals scale, Reals constants) {
+        path.set_parameters(p.data(), scale.data(), constants.data());
+      })
+      .def("advance",
+           [](JumpPath& path, double end, Reals times, Writable out, int64_t most_steps) {
+             if (out.ndim() != 2 || out.shape(0) < times.size() || out.shape(1) != path.counts().size())
+               throw std::invalid_argument("out is (times, states)");
+             nb::gil_scoped_release release;
+             const JumpAdvance now =
+                 path.advance(end, times.data(), static_cast<int>(times.size()), out.data(), most_steps);
+             return std::tuple<std::string, double, int, int>(word(now.status), now.t, now.written, now.blame);
+           })
+      .def_prop_ro("steps", [](JumpPath& path) { return path.steps(); })
+      .def("counts", [](JumpPath& path) {
+        const auto& counts = path.counts();
+        double* data = new double[counts.size() + 1];
+        std::copy(counts.begin(), counts.end(), data);
+        nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<double*>(p); });
+        size_t shape[1] = {counts.size()};
+        return nb::ndarray<double, nb::numpy>(data, 1, shape, owner);
+      });
+}
+
+}  // namespace manyscale

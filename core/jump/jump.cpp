@@ -1,0 +1,180 @@
+#include "jump/jump.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace manyscale {
+
+namespace {
+
+double sign(double x) { return x > 0.0 ? 1.0 : (x < 0.0 ? -1.0 : x); }
+
+}  // namespace
+
+JumpPath::JumpPath(std::shared_ptr<const JumpModel> model, const double* p, const double* scale,
+                   const double* constants, uint64_t seed, uint64_t stream)
+    : model_(std::move(model)),
+      slots_(std::max(model_->formulas.slots, model_->compiled_slots), 0.0),
+      values_(model_->formulas.program.slot.size(), 0.0),
+      counts_(model_->states, 0.0),
+      state_(model_->states, 0.0),
+      random_(seed, stream) {
+  const Formulas& f = model_->formulas;
+  std::copy(f.constants.begin(), f.constants.end(), slots_.begin() + f.first_constant);
+  set_parameters(p, scale, constants);
+}
+
+void JumpPath::set_parameters(const double* p, const double* scale, const double* constants) {
+  scale_.assign(scale, scale + model_->states);
+  if (model_->table) constants_.assign(constants, constants + model_->reactions);
+  std::copy_n(p, model_->parameters, slots_.begin() + model_->states + 1);
+}
+
+void JumpPath::start(double t, const double* counts) {
+  t_ = t;
+  std::copy_n(counts, counts_.size(), counts_.begin());
+  for (size_t i = 0; i < counts_.size(); ++i) state_[i] = counts_[i] * scale_[i];
+  if (model_->table) restart_groups();
+}
+
+void JumpPath::evaluate(double t) {
+  const Formulas& f = model_->formulas;
+  if (model_->compiled) {
+    model_->compiled(t, state_.data(), slots_.data(), values_.data());
+    return;
+  }
+  std::copy(state_.begin(), state_.end(), slots_.begin());
+  slots_[f.states] = t;
+  run_scalar(f.program.code.data(), f.program.code.size(), slots_.data());
+  for (size_t k = 0; k < values_.size(); ++k) values_[k] = slots_[f.program.slot[k]];
+}
+
+double JumpPath::propensity(int reaction) const {
+  const Ragged& reactants = model_->reactants;
+  double product = constants_[reaction], drawn = 0.0;
+  int previous = -1;
+  for (int e = reactants.start[reaction]; e < reactants.start[reaction + 1]; ++e) {
+    const int i = reactants.item[e];
+    drawn = i == previous ? drawn + 1.0 : 0.0;
+    product *= std::max(counts_[i] - drawn, 0.0);
+    previous = i;
+  }
+  return product;
+}
+
+void JumpPath::restart_groups() {
+  std::vector<double> values(model_->reactions);
+  for (int j = 0; j < model_->reactions; ++j) values[j] = propensity(j);
+  groups_.assign(values);
+}
+
+// Sum of the propensities; a negative or infinite one is blamed.
+double JumpPath::waiting_rate(int& blame, JumpStatus& status) {
+  double total = 0.0, least = 0.0;
+  if (model_->table) {
+    total = groups_.total();
+  } else {
+    for (int j = 0; j < model_->reactions; ++j) {
+      total += values_[j];
+      least = std::min(least, values_[j]);
+    }
+  }
+  if (least >= 0.0 && std::isfinite(total)) return std::max(total, 0.0);
+  status = least < 0.0 ? JumpStatus::negative : JumpStatus::not_finite;
+  for (int j = 0; j < model_->reactions && blame < 0; ++j) {
+    const double value = model_->table ? groups_.value(j) : values_[j];
+    if (least < 0.0 ? value < 0.0 : !std::isfinite(value)) blame = j;
+  }
+  return 0.0;
+}
+
+int JumpPath::choose(double total) {
+  if (model_->table) return groups_.choose(total, random_);
+  double x = random_.uniform() * total;
+  int last = 0;
+  for (int j = 0; j < model_->reactions; ++j) {
+    if (values_[j] <= 0.0) continue;
+    last = j;
+    if (x < values_[j]) break;
+    x -= values_[j];
+  }
+  return last;
+}
+
+bool JumpPath::fire(int reaction) {
+  const Ragged& changed = model_->changed;
+  bool possible = true;
+  for (int e = changed.start[reaction]; e < changed.start[reaction + 1]; ++e) {
+    const int i = changed.item[e];
+    counts_[i] += model_->change[e];
+    possible = possible && counts_[i] >= 0.0;
+    state_[i] = counts_[i] * scale_[i];
+  }
+  if (!model_->table || !possible) return possible;
+  const Ragged& depends = model_->depends;
+  for (int e = depends.start[reaction]; e < depends.start[reaction + 1]; ++e)
+    groups_.set(depends.item[e], propensity(depends.item[e]));
+  return true;
+}
+
+void JumpPath::look(std::vector<double>& signs) {
+  const int first = model_->table ? 0 : model_->reactions;
+  signs.resize(model_->watches());
+  for (size_t k = 0; k < signs.size(); ++k) signs[k] = sign(values_[first + k]);
+}
+
+// Whether a switching function changes its sign before `next` by the passage of time alone; then `next` is when.
+bool JumpPath::flips_before(double& next, const std::vector<double>& signs) {
+  std::vector<double> now;
+  const auto flipped = [&](double t) {
+    evaluate(t);
+    look(now);
+    return now != signs;
+  };
+  if (!flipped(next)) return false;
+  double low = t_, high = next;
+  while (true) {
+    const double middle = 0.5 * (low + high);
+    if (middle <= low || middle >= high) break;
+    (flipped(middle) ? high : low) = middle;
+  }
+  next = high;
+  evaluate(next);
+  return true;
+}
+
+JumpAdvance JumpPath::advance(double end, const double* times, int count, double* out, int64_t most_steps) {
+  const bool watching = model_->watches() > 0, evaluated = watching || !model_->table;
+  const int n = model_->states;
+  int written = 0;
+  if (evaluated) evaluate(t_);
+  if (watching) look(signs_);
+  std::vector<double> now;
+  for (int64_t step = 0;; ++step) {
+    int blame = -1;
+    JumpStatus status = JumpStatus::reached;
+    const double total = waiting_rate(blame, status);
+    if (blame >= 0) return {status, t_, written, blame};
+    if (step >= most_steps) return {JumpStatus::step_limit, t_, written, -1};
+    const double wait = total > 0.0 ? -std::log(random_.positive()) / total : std::numeric_limits<double>::infinity();
+    double next = t_ + wait, stop = std::min(next, end);
+    const bool jumps = next < end;
+    const bool flips = watching && flips_before(stop, signs_);
+    for (; written < count && (times[written] < stop || (!jumps && !flips)); ++written)
+      std::copy_n(state_.data(), n, out + static_cast<size_t>(written) * n);
+    t_ = stop;
+    if (flips) return {JumpStatus::watch, t_, written, -1};
+    if (!jumps) return {JumpStatus::reached, t_, written, -1};
+    if (watching && !model_->table) evaluate(t_);
+    const int reaction = choose(total);
+    if (!fire(reaction)) return {JumpStatus::overdrawn, t_, written, reaction};
+    ++steps_;
+    if (evaluated) evaluate(t_);
+    if (!watching) continue;
+    look(now);
+    if (now != signs_) return {JumpStatus::watch, t_, written, -1};
+  }
+}
+
+}  // namespace manyscale

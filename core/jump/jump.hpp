@@ -1,0 +1,75 @@
+// Exact paths of jump processes (Gillespie, J. Phys. Chem. 81:2340, 1977): the direct method on compiled propensities,
+// or, for large networks of elementary steps, composition-rejection with a dependency graph (Slepoy, Thompson &
+// Plimpton, J. Chem. Phys. 128:205101, 2008).
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "equations.hpp"
+#include "jump/philox.hpp"
+#include "jump/propensity_groups.hpp"
+
+namespace manyscale {
+
+// Lists of different lengths, one after the other.
+struct Ragged {
+  std::vector<int32_t> start, item;
+  int count() const { return static_cast<int>(start.size()) - 1; }
+};
+
+struct JumpModel {
+  int states = 0, parameters = 0, reactions = 0;
+  Formulas formulas;  // propensities (unless `table`), then switching functions
+  CompiledFunction compiled = nullptr;
+  int compiled_slots = 0;
+  Ragged changed;             // states that a reaction changes
+  std::vector<int32_t> change;  // by how many molecules
+  bool table = false;         // propensity = constant * product of n (n - 1) ... over the reactants
+  Ragged reactants;           // states, repeated by their order
+  Ragged depends;             // reactions whose propensity a reaction changes
+  int watches() const { return static_cast<int>(formulas.program.slot.size()) - (table ? 0 : reactions); }
+};
+
+enum class JumpStatus { reached, watch, step_limit, negative, not_finite, overdrawn };
+
+struct JumpAdvance {
+  JumpStatus status;
+  double t;
+  int written;
+  int blame;  // reaction
+};
+
+class JumpPath {
+ public:
+  // scale: what one molecule is in the units of its state. constants: of the table.
+  JumpPath(std::shared_ptr<const JumpModel> model, const double* p, const double* scale, const double* constants,
+           uint64_t seed, uint64_t stream);
+  void set_parameters(const double* p, const double* scale, const double* constants);
+  // counts: molecules, whole numbers.
+  void start(double t, const double* counts);
+  // To `end`; writes the state at each of the `count` times on the way (all <= end) to rows of `out`, in the states'
+  // units. Stops at the first time at which a switching function changes its sign.
+  JumpAdvance advance(double end, const double* times, int count, double* out, int64_t most_steps);
+  const std::vector<double>& counts() const { return counts_; }
+  double t() const { return t_; }
+  int64_t steps() const { return steps_; }
+
+ private:
+  void evaluate(double t);
+  double waiting_rate(int& blame, JumpStatus& status);
+  int choose(double total);
+  bool fire(int reaction);  // false: more molecules than there are would be used up
+  double propensity(int reaction) const;
+  void restart_groups();
+  void look(std::vector<double>& signs);
+  bool flips_before(double& next, const std::vector<double>& signs);
+  std::shared_ptr<const JumpModel> model_;
+  std::vector<double> slots_, values_, scale_, constants_, counts_, state_, signs_;
+  PropensityGroups groups_;
+  Philox random_;
+  double t_ = 0.0;
+  int64_t steps_ = 0;
+};
+
+}  // namespace manyscale

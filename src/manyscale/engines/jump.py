@@ -1,0 +1,187 @@
+"""Level "jump": exact paths of the jump process, one by one or many on threads."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from manyscale import _core
+from manyscale.engines.events import EndlessEvents, EventQueue
+from manyscale.engines.ode import output_times
+from manyscale.engines.start import initial_state, without_value
+from manyscale.engines.trajectory import Trajectory
+from manyscale.errors import InputError, SimulationError
+from manyscale.kernels.jump_code import JumpCode, jump_code
+from manyscale.kernels.kernel import Kernel
+
+CHUNK_JUMPS = 5_000_000  # jumps between two looks at interruption
+CHUNK_SECONDS = 0.5
+FAILURES = {
+    "negative": "has a negative propensity",
+    "not_finite": "has a propensity that is not a finite number",
+    "overdrawn": "would use up more molecules than there are",
+}
+WHOLE = 1e-6  # how far from a whole number a count may be without a remark
+
+
+def simulate_jump(kernel: Kernel, times, *, values: Mapping[str, float] | None = None, replicates: int | None = None,
+                  seed: int | None = None, counts: bool = False, max_steps: int = 1_000_000_000,
+                  progress: Callable[[float], None] | None = None, **_ode_options) -> Trajectory:  # fmt: skip
+    """Exact paths of the jump process. The same seed gives the same paths, whatever the number of threads.
+
+    counts: amounts without units are numbers of molecules. Values are in the model's own units, shape (time,), or
+    (replicate, time). Errors: InputError, UnsupportedError for what has no meaning as a jump process, SimulationError
+    (with `.partial`) where a propensity becomes negative or infinite.
+    """
+    times = output_times(times)
+    code = jump_code(kernel, counts)
+    y, p = initial_state(kernel, values)
+    missing = without_value(kernel, p)
+    if missing:
+        raise InputError(f"no value for {missing}; give one in the model or with values={{...}}")
+    number = secrets.randbits(63) if seed is None else int(seed)
+    if not 0 <= number < 2**63:
+        raise InputError(f"seed={seed!r}: give a whole number from 0 to 2**63 - 1")
+    work = _Work(code, times, y, p, number, max_steps, progress)
+    run = work.watched if kernel.system.events else work.free
+    return run(replicates)
+
+
+@dataclass
+class _Work:
+    """One call: a start, output times and a seed."""
+
+    code: JumpCode
+    times: np.ndarray
+    y: np.ndarray
+    p: np.ndarray
+    seed: int
+    max_steps: int
+    progress: Callable[[float], None] | None
+
+    def __post_init__(self):
+        self.remarks = list(self.code.remarks)
+        self.begun, self.jumps = time.monotonic(), 0
+
+    def free(self, replicates: int | None) -> Trajectory:
+        """Paths without events, on all threads."""
+        count = replicates or 1
+        scale, constants = self.code.at(self.p)
+        start = self._whole(self.y, scale)
+        out = np.empty((count, len(self.times), len(self.y)))
+        threads, done, size = os.cpu_count() or 1, 0, 1
+        try:
+            while done < count:
+                size = min(size, count - done)
+                begun = time.monotonic()
+                jumps, status, path, t, reaction = _core.run_paths(
+                    self.code.model, self.p, scale, constants, start, self.times, self.seed, done,
+                    out[done : done + size], min(threads, size), self.max_steps,
+                )  # fmt: skip
+                self.jumps += jumps
+                if status != "reached":
+                    self._fail(status, path, t, reaction, self._result(out[:done], replicates))
+                done += size
+                spent = max(time.monotonic() - begun, 1e-4)
+                size = int(np.clip(size * CHUNK_SECONDS / spent, 1, max(4 * size, 64)))
+                self._note(done / count)
+        except KeyboardInterrupt as stop:
+            stop.partial = self._result(out[:done], replicates)  # type: ignore[attr-defined]
+            raise
+        return self._result(out, replicates)
+
+    def watched(self, replicates: int | None) -> Trajectory:
+        """Paths that events stop, one after the other."""
+        count = replicates or 1
+        out = np.full((count, len(self.times), len(self.y)), np.nan)
+        rows = np.empty((count, len(self.times), len(self.p)))
+        done = 0
+        try:
+            for done in range(count):
+                self._path(done, out[done], rows[done])
+                self._note((done + 1) / count)
+        except KeyboardInterrupt as stop:
+            stop.partial = self._result(out[:done], replicates, rows[:done])  # type: ignore[attr-defined]
+            raise
+        return self._result(out, replicates, rows)
+
+    def _path(self, stream: int, out: np.ndarray, rows: np.ndarray) -> None:
+        kernel, end = self.code.kernel, float(self.times[-1])
+        t, y, p, written = 0.0, self.y, self.p, 0
+        scale, constants = self.code.at(p)
+        queue = EventQueue(kernel, _event_seed(self.seed, stream))
+        path = _core.JumpPath(self.code.model, p, scale, constants, self.seed, stream)
+        steps = self.max_steps
+        while True:
+            try:
+                y, p, changed = queue.process(t, y, p)
+            except EndlessEvents as endless:
+                raise SimulationError(f"{endless}; look at their triggers") from None
+            if changed:
+                scale, constants = self.code.at(p)
+                path.set_parameters(p, scale, constants)
+            path.start(t, self._whole(y, scale))
+            due = queue.next_time <= end
+            stop = min(queue.next_time, end)
+            upto = int(np.searchsorted(self.times, stop, side="left" if due else "right"))
+            status, t, count, reaction = path.advance(stop, self.times[written:upto], out[written:], steps)
+            rows[written : written + count] = p
+            written += count
+            y = path.counts() * scale
+            if status not in ("reached", "watch"):
+                self._fail(status, stream, t, reaction, None)
+            if status == "reached" and not due:
+                self.jumps += path.steps
+                return
+
+    def _whole(self, y: np.ndarray, scale: np.ndarray) -> np.ndarray:
+        """Molecules; what is no whole number is rounded, and said."""
+        exact = y / scale
+        counts = np.round(exact)
+        off = np.flatnonzero(np.abs(exact - counts) > WHOLE * np.maximum(1.0, np.abs(exact) * 1e-6))
+        if (counts < 0).any():
+            worst = self.code.kernel.system.states[int(np.argmin(counts))]
+            raise InputError(f"{worst} starts with {counts.min():g} molecules; give a number that is not negative")
+        if len(off):
+            named = ", ".join(f"{self.code.kernel.system.states[i]} ({exact[i]:g})" for i in off[:3])
+            remark = f"numbers of molecules were rounded to whole ones: {named}"
+            if remark not in self.remarks:
+                self.remarks.append(remark)
+        return counts
+
+    def _result(self, out: np.ndarray, replicates: int | None, rows: np.ndarray | None = None) -> Trajectory:
+        p = self.p if rows is None else rows
+        if replicates is None:
+            states = out[0] if len(out) else np.empty((0, len(self.y)))
+            p = p if rows is None else (rows[0] if len(rows) else self.p)
+            times = self.times[: len(states)]
+        else:
+            states, times = out, self.times
+        stats = {"jumps": self.jumps, "seconds": time.monotonic() - self.begun, "seed": self.seed}
+        return Trajectory(self.code.kernel, times, states, p, stats=stats, remarks=tuple(self.remarks))
+
+    def _note(self, share: float) -> None:
+        if self.progress is not None:
+            self.progress(share)
+
+    def _fail(self, status: str, path: int, t: float, reaction: int, partial) -> None:
+        if status == "step_limit":
+            raise SimulationError(
+                f"{self.max_steps:,} jumps were not enough: replicate {path} reached t = {t:g} of {self.times[-1]:g}; raise "
+                "max_steps, shorten the time, or use level='ode' for so many molecules", partial=partial,
+            )  # fmt: skip
+        name = self.code.system.propensities[reaction].reaction
+        raise SimulationError(
+            f"reaction {name} {FAILURES[status]} at t = {t:g} (replicate {path}); a jump process needs laws that are never "
+            "negative and vanish when a reactant is used up: split it into two directions or correct it",
+            partial=partial,
+        )
+
+
+def _event_seed(seed: int, stream: int) -> int:
+    return int(np.random.SeedSequence([seed, stream]).generate_state(1)[0])

@@ -1,0 +1,124 @@
+"""The core's objects for a `JumpSystem`: propensities as machine code, or a table of elementary steps."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from manyscale import _core
+from manyscale.errors import UnsupportedError
+from manyscale.kernels.assemble import bound_graph
+from manyscale.kernels.compiled import int_array, make_formulas
+from manyscale.kernels.graph import TIME, Graph
+from manyscale.kernels.kernel import Kernel
+from manyscale.kernels.program import Layout, reachable
+from manyscale.kernels.propensities import JumpSystem, jump_system
+from manyscale.model.expr import Expr
+
+TABLE_FROM = 60  # reactions from which elementary steps go to the table
+LARGEST_CODE = 20_000  # nodes up to which machine code is worth its making
+
+
+@dataclass(frozen=True)
+class JumpCode:
+    """`model`: the core's; `at(p)`: what depends on the parameters."""
+
+    kernel: Kernel
+    system: JumpSystem
+    model: Any
+    remarks: tuple[str, ...]
+    table: bool
+    code: Any = None  # keeps machine code alive
+
+    def at(self, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(what one molecule is in the units of each state, constants of the table) for parameters p."""
+        constants: tuple[Expr, ...] = ()
+        if self.table:
+            constants = tuple(one.constant for one in self.system.propensities)  # type: ignore[misc]
+        formulas = (*self.system.molecule, *constants)
+        y = np.zeros(self.kernel.size)
+        found = self.kernel.evaluate(formulas, 0.0, y, p) if formulas else np.zeros(0)
+        n = len(self.system.molecule)
+        return np.ascontiguousarray(found[:n]), np.ascontiguousarray(found[n:])
+
+
+def jump_code(kernel: Kernel, counts: bool = False) -> JumpCode:
+    """The jump process of a compiled model, made once per kernel."""
+    found = kernel.__dict__.setdefault("_jump_codes", {})
+    if counts not in found:
+        found[counts] = _make(kernel, jump_system(kernel, counts))
+    return found[counts]
+
+
+def _make(kernel: Kernel, system: JumpSystem) -> JumpCode:
+    lowered, reactions = kernel.system, system.propensities
+    table = len(reactions) >= TABLE_FROM and all(one.constant is not None for one in reactions)
+    graph = bound_graph(lowered)
+    rates = [] if table else [graph.of(one.formula) for one in reactions]
+    watches = [graph.of(root) for root in lowered.roots] if lowered.events else []
+    _refuse_time(graph, rates, system)
+    formulas = make_formulas(lowered, [*rates, *watches], graph)
+    changed = [[i for i, _ in one.change] for one in reactions]
+    reactants = [list(one.reactants) if table else [] for one in reactions]
+    model = _core.make_jump_model(
+        formulas, len(reactions), *_ragged(changed), int_array([n for one in reactions for _, n in one.change]),
+        table, *_ragged(reactants), *_ragged(_dependents(system) if table else []),
+    )  # fmt: skip
+    code = _machine_code(kernel, graph, [*rates, *watches], model)
+    return JumpCode(kernel, system, model, system.remarks, table, code)
+
+
+def _ragged(lists: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
+    return int_array(np.concatenate([[0], np.cumsum([len(x) for x in lists])])), int_array(
+        [v for x in lists for v in x]
+    )
+
+
+def _dependents(system: JumpSystem) -> list[list[int]]:
+    """Reactions whose propensity each reaction changes."""
+    readers: dict[int, set[int]] = {}
+    for j, one in enumerate(system.propensities):
+        for i in one.reactants:
+            readers.setdefault(i, set()).add(j)
+    return [sorted(set().union(*(readers.get(i, set()) for i, _ in one.change), set())) for one in system.propensities]
+
+
+def _refuse_time(graph: Graph, rates: list[int], system: JumpSystem) -> None:
+    for node, one in zip(rates, system.propensities):
+        for part in reachable(graph, [node]):
+            if graph.ops[part] == "input" and graph.args[part][0] == TIME:
+                raise UnsupportedError(
+                    "time",
+                    f"level 'jump': the rate of {one.reaction} depends on time itself, which is not supported; use level='ode'",
+                )
+
+
+def _machine_code(kernel: Kernel, graph: Graph, nodes: list[int], model) -> Any:
+    """Propensities as machine code where LLVM is there; the tape does the same otherwise."""
+    if os.environ.get("MANYSCALE_COMPILE") == "0" or not nodes:
+        return None
+    layout = Layout(kernel.system)
+    needed = reachable(graph, nodes)
+    if len(needed) > LARGEST_CODE:
+        return None
+    layout.place(graph, needed, still=False)
+    try:
+        from manyscale.kernels.emit import Emitter
+        from manyscale.kernels.jit import compile_module, pointer_type
+
+        emitter = Emitter(pointer_type())
+    except ImportError:
+        return None
+    places: dict[int, list[int]] = {}
+    for place, node in enumerate(nodes):
+        places.setdefault(node, []).append(place)
+    first = {node: where[0] for node, where in places.items()}
+    if len(first) < len(nodes):  # equal propensities: the tape writes both
+        return None
+    extra = emitter.add_function("propensities", graph, needed, list(first), list(first.values()), layout)
+    code = compile_module(emitter.module(), ("propensities",))
+    model.set_compiled(code.address["propensities"], layout.slots + extra)
+    return code
