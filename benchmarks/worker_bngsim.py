@@ -13,7 +13,7 @@ import bngsim
 imported = time.perf_counter()
 read = bngsim.Model.from_net if job["model"].endswith(".net") else bngsim.Model.from_sbml
 model = read(job["model"])
-simulator = bngsim.Simulator(model, method="ode")
+simulator = bngsim.Simulator(model, method="ode", codegen=job.get("codegen"))
 loaded = time.perf_counter()
 results = {"import": imported - start, "load": loaded - imported}
 names = list(model.species_names)

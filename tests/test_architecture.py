@@ -12,7 +12,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 # Lower may not import higher; equal rank may import each other only within the same folder.
 RANK = {
-    "errors": 0, "units": 0, "model": 1, "formats": 2, "kernels": 2, "engines": 3, "analysis": 4, "scales": 5,
+    "errors": 0, "units": 0, "model": 1, "formats": 2, "kernels": 2, "zoo": 3, "engines": 3, "analysis": 4, "scales": 5,
     "bridges": 6, "circuits": 7, "study": 8, "reports": 9, "terminal": 10, "cli": 10, "__init__": 11, "__main__": 12,
 }  # fmt: skip
 ALLOWED_DOWNWARD = {"units": {"errors", "model"}}  # unit checks read formulas

@@ -157,13 +157,19 @@ def simulate(
     atol: Annotated[
         float | None, typer.Option(help="Absolute tolerance. Default: scaled to the model's units.")
     ] = None,
+    level: Annotated[str, typer.Option(help="Level of description: ode, jump (exact stochastic paths), ...")] = "ode",
+    replicates: Annotated[
+        int | None, typer.Option(min=1, help="Paths of a stochastic level; CSV then has means and standard deviations.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Makes stochastic paths repeatable.")] = None,
+    counts: Annotated[bool, typer.Option("--counts", help="Amounts without units are numbers of molecules.")] = False,
     out: Annotated[
         Path | None,
         typer.Option("-o", "--out", help="File: .csv, .nc (NetCDF), .png, .svg, .pdf. Default: CSV to stdout."),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Run a model; write a table, a NetCDF file or a picture."""
+    """Run a model at any level; write a table, a NetCDF file or a picture."""
     import numpy as np
 
     import manyscale as ms
@@ -176,7 +182,12 @@ def simulate(
 
             end = float(resolve(read, ms.Question()).horizon)
             say(f"simulating to {end:.6g} (5 / slowest rate); choose with --end", True)
-        run = ms.simulate(read, np.linspace(0.0, end, steps + 1), values=parse_values(set_), rtol=rtol, atol=atol)
+        run = ms.simulate(
+            read, np.linspace(0.0, end, steps + 1), values=parse_values(set_), rtol=rtol, atol=atol,
+            level=level, replicates=replicates, seed=seed, counts=counts,
+        )  # fmt: skip
+        for remark in run.remarks:
+            say(remark, True)
         table = trajectory_table(run, split(observables))
         if json:
             answer.json = {"times": table.pop("time"), "values": table}

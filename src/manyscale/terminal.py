@@ -168,14 +168,23 @@ def _bound(text: str) -> float | str:
 
 
 def trajectory_table(run: Any, ids: tuple[str, ...]) -> dict[str, list[float]]:
-    """Columns by name: time, then the chosen ids (default: species and variables that change)."""
+    """Columns by name: time, then the chosen ids (default: species and variables that change), of replicates the means
+    and standard deviations."""
     known = list(run.ids)
     missing = [id for id in ids if id not in known]
     if missing:
         raise InputError(f"no {', '.join(missing)} in the model; ids are {', '.join(known[:12])} ...")
     model = run.model
     chosen = ids or tuple(one.id for one in model.species) or tuple(r.variable for r in model.rules if r.variable)
-    return {"time": [float(t) for t in run.times], **{id: [float(x) for x in run[id]] for id in chosen}}
+    table = {"time": [float(t) for t in run.times]}
+    for id in chosen:
+        values = run[id]
+        if run.replicates is None:
+            table[id] = [float(x) for x in values]
+        else:
+            table[f"{id}-mean"] = [float(x) for x in values.mean(axis=0)]
+            table[f"{id}-sd"] = [float(x) for x in values.std(axis=0, ddof=min(1, run.replicates - 1))]
+    return table
 
 
 def output_suffix(out: Path | None) -> str:

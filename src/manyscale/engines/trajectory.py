@@ -127,7 +127,10 @@ class Trajectory:
         self.to_xarray().to_netcdf(path, engine="h5netcdf")
 
     def plot(self, ids=None, ax=None):
-        """Draw time courses (default: all dynamic species) with matplotlib; returns the axes."""
+        """Draw time courses (default: all dynamic species) with matplotlib; returns the axes.
+
+        Of replicates: the median, and a band that holds nine of ten paths at each time.
+        """
         import matplotlib.pyplot as plt
 
         system = self.kernel.system
@@ -138,8 +141,11 @@ class Trajectory:
         )
         ax = ax or plt.subplots(figsize=(7, 4))[1]
         for id in ids:
-            lines = self[id].T if self.states.ndim == 3 else self[id]
-            ax.plot(self.times, lines, label=getattr(self.model.by_id.get(id), "name", "") or id)
+            label, values = getattr(self.model.by_id.get(id), "name", "") or id, self[id]
+            if self.states.ndim == 3:
+                low, values, high = np.quantile(values, [0.05, 0.5, 0.95], axis=0)
+                ax.fill_between(self.times, low, high, alpha=0.25, linewidth=0)
+            ax.plot(self.times, values, label=label)
         ax.set_xlabel(f"time ({self.model.time_units})" if self.model.time_units else "time")
         if len(ids) <= 12:
             ax.legend(frameon=False)

@@ -261,7 +261,7 @@ def _per_unit(model: Model, counts: bool, remarks: list[str]) -> float:
         if each is None:
             raise InputError(
                 f"the amount of {species.id} is not in moles or molecules as far as the model says; declare its units, "
-                "or give counts=True to read amounts as numbers of molecules"
+                "or give counts=True (--counts) to read amounts as numbers of molecules"
             )
         found.setdefault(each, species.id)
     if len(found) > 1:

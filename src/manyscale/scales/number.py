@@ -58,4 +58,3 @@ def copy_numbers(model: Model, run: Trajectory) -> NumberScale:
             copies[species.id] = (float(finite.min()), float(finite.max()))
     few = tuple(id for id, (_, most) in copies.items() if 0.0 < most < FEW)
     return NumberScale(True, copies, few)
-
