@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from manyscale.bridges.certificate import Certificate, Refusal
     from manyscale.bridges.search import reduce
     from manyscale.bridges.verify import verify
+    from manyscale.circuits.burden import burden
     from manyscale.circuits.connect import connect
     from manyscale.circuits.cooperativity import steepness
     from manyscale.circuits.module import Module
@@ -60,6 +61,7 @@ _PUBLIC = {  # public name -> module that defines it
     "UnsupportedError": "errors",
     "analyze": "study",
     "audit": "bridges.audit",
+    "burden": "circuits.burden",
     "check": "model.check",
     "connect": "circuits.connect",
     "load": "circuits.retroactivity",
@@ -94,6 +96,7 @@ __all__ = [  # `model` is the folder, and can be called: see model/__init__.py
     "__version__",
     "analyze",
     "audit",
+    "burden",
     "check",
     "connect",
     "load",

@@ -1,0 +1,303 @@
+"""`burden`: what foreign genes cost the cell that carries them, and each other.
+
+Genes share energy, free ribosomes and dilution with the host (Weisse et al. 2015). Competition for ribosomes: Gyorgy A,
+Jimenez JI, Yazbek J, Huang HH, Chung H, Weiss R, Del Vecchio D (2015) Isocost lines describe the cellular economy of
+genetic circuits. Biophys J 109:639.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from manyscale.analysis.stability import conserved_quotient
+from manyscale.analysis.steady import SteadyState, steady_state
+from manyscale.circuits.resources import Gene, Host, find_host, gene_ids, with_genes
+from manyscale.errors import InputError, SimulationError
+from manyscale.kernels import compile_model
+from manyscale.model.model import Model
+
+__all__ = ["Burden", "Isocost", "Pareto", "burden"]
+
+PROBE = Gene("reporter", 1e-3)  # a gene too weak to matter, which feels what the others do
+
+
+@dataclass(frozen=True, eq=False)
+class Pareto:
+    """Product against growth as all genes are scaled together. factors: of expression; growth_rate (per time of the host);
+    product: foreign protein per cell (molecules); product_rate: made per cell and time; protein_fraction: of the cell's
+    protein mass; front: whether no other point grows and makes at least as much; best: position of the largest
+    product_rate. stopped: why the scan ended early, "" where it did not (the rest is NaN)."""
+
+    factors: np.ndarray
+    growth_rate: np.ndarray
+    product: np.ndarray
+    product_rate: np.ndarray
+    protein_fraction: np.ndarray
+    front: np.ndarray
+    best: int
+    stopped: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists; NaN as None."""
+        names = ("factors", "growth_rate", "product", "product_rate", "protein_fraction")
+        plain = {n: [float(x) if np.isfinite(x) else None for x in getattr(self, n)] for n in names}
+        return plain | {"front": self.front.tolist(), "best": self.best, "stopped": self.stopped}
+
+
+@dataclass(frozen=True, eq=False)
+class Isocost:
+    """Two proteins as the strength of the first gene is scanned: what one gains the other loses.
+
+    strengths, first, second (molecules), growth_rate; slope, intercept: best line second = intercept + slope * first;
+    error: its largest distance from the curve as a share of the range of `second`."""
+
+    names: tuple[str, str]
+    strengths: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+    growth_rate: np.ndarray
+    slope: float
+    intercept: float
+    error: float
+
+
+@dataclass(frozen=True, eq=False)
+class Burden:
+    """A host with foreign genes at its steady state. `values` has everything by id; times are the host's."""
+
+    host: Host
+    genes: tuple[Gene, ...]
+    model: Model
+    state: SteadyState
+    alone: SteadyState
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def values(self) -> Mapping[str, float]:
+        return self.state.values
+
+    @property
+    def growth_rate(self) -> float:
+        """Per time unit of the host."""
+        return float(self.values[self.host.growth])
+
+    @property
+    def relative_growth(self) -> float:
+        """Growth with the genes over growth without."""
+        return self.growth_rate / float(self.alone[self.host.growth])
+
+    @property
+    def protein_fractions(self) -> dict[str, float]:
+        """Share of each foreign protein in the cell's protein mass."""
+        mass = self.values[self.host.mass]
+        return {g.id: float(self.values[gene_ids(g)["length"]] * self.values[g.id] / mass) for g in self.genes}
+
+    @property
+    def protein_fraction(self) -> float:
+        """Share of all foreign protein in the cell's protein mass."""
+        return sum(self.protein_fractions.values())
+
+    @property
+    def mass_error(self) -> float:
+        """|mass / mass_total - 1|, which the bookkeeping makes zero at every steady state."""
+        return abs(self.values[self.host.mass] / self.values[self.host.mass_total] - 1.0)
+
+    @property
+    def ribosome_eps(self) -> float:
+        """growth / (bind * free mRNA + unbind + initiation-clearing rate): how fast binding is beside growth."""
+        host, v = self.host, self.values
+        free = sum(v[m] for m in (*host.messages, *(gene_ids(g)["message"] for g in self.genes)))
+        clearing = (
+            v[host.elongation] / v[next(x for x in host.lengths.values() if x != host.lengths.get(host.ribosome))]
+        )
+        return float(v[host.growth] / (v[host.bind] * free + v[host.unbind] + clearing))
+
+    @cached_property
+    def coupling(self) -> dict[tuple[str, str], float]:
+        """(watched, driven) -> d ln watched protein / d ln strength of the driven gene, exactly by the implicit function.
+
+        "reporter" is a gene too weak to matter: its entries tell what any bystander feels. Negative: competition."""
+        if any(g.id == PROBE.id for g in self.genes):
+            genes, watched = self.genes, self.genes
+        else:
+            genes = watched = (*self.genes, PROBE)
+        model = with_genes(self.host, genes)
+        found = steady_state(model, _guess(model, self.values))
+        sense = log_sensitivities(model, found, [gene_ids(g)["strength"] for g in self.genes], [g.id for g in watched])
+        return {
+            (a.id, b.id): float(sense[i, j])
+            for j, b in enumerate(self.genes) if b.strength > 0
+            for i, a in enumerate(watched) if a.strength > 0
+        }  # fmt: skip
+
+    def pareto(
+        self, factors: Sequence[float] | None = None, *, progress: Callable[[float], None] | None = None
+    ) -> Pareto:
+        """Product rate against growth as all strengths are multiplied by `factors` (default: 49 from 0.01 to 1000).
+
+        Ctrl-C keeps what is done. Errors: InputError for factors that are not positive and rising."""
+        given = np.geomspace(1e-2, 1e3, 49) if factors is None else np.asarray(factors, dtype=float)
+        if (
+            given.ndim != 1
+            or given.size < 2
+            or not np.isfinite(given).all()
+            or (given <= 0).any()
+            or (np.diff(given) <= 0).any()
+        ):
+            raise InputError("factors: give at least two positive numbers, rising")
+        strengths = [{gene_ids(g)["strength"]: g.strength * x for g in self.genes} for x in given]
+        rows, stopped = self._scan(strengths, progress)
+        v = self.host
+        growth = np.array([r[v.growth] if r else np.nan for r in rows])
+        product = np.array([sum(r[g.id] for g in self.genes) if r else np.nan for r in rows])
+        made = np.array([sum(r[g.id] * (r[v.growth] + g.decay) for g in self.genes) if r else np.nan for r in rows])
+        share = np.array(
+            [sum(r[gene_ids(g)["length"]] * r[g.id] for g in self.genes) / r[v.mass] if r else np.nan for r in rows]
+        )
+        front = np.array([_undominated(i, growth, made) for i in range(given.size)])
+        if not np.isfinite(made).any():
+            raise SimulationError(f"no point of the scan was computed: {stopped or 'no steady state'}")
+        return Pareto(given, growth, product, made, share, front, int(np.nanargmax(made)), stopped)
+
+    def isocost(
+        self, first: str | None = None, second: str | None = None, strengths: Sequence[float] | None = None
+    ) -> Isocost:
+        """How the protein of `second` falls as the gene `first` is driven (default: first and second gene, or a reporter
+        of strength 1 as second). strengths: of the first gene; default 0 to twice its own, 11 values.
+
+        Errors: InputError for genes that are not there."""
+        ids = [g.id for g in self.genes]
+        first = first if first is not None else ids[0]
+        second = second if second is not None else next((id for id in ids if id != first), PROBE.id)
+        for id in (first, second):
+            if id not in ids and id != PROBE.id:
+                raise InputError(f"there is no gene {id!r}; genes: {', '.join(ids)}")
+        if first == second or first == PROBE.id:
+            raise InputError("an isocost line needs two different genes, the first of them a gene of the circuit")
+        base = self if second in ids else burden([*self.genes, replace(PROBE, strength=1.0)], self.host)
+        own = next(g for g in self.genes if g.id == first)
+        given = np.linspace(0.0, 2.0 * own.strength, 11) if strengths is None else np.asarray(strengths, dtype=float)
+        if given.size < 3 or (given < 0).any() or not np.isfinite(given).all():
+            raise InputError("strengths: give at least three numbers that are not negative")
+        rows, stopped = base._scan([{gene_ids(own)["strength"]: float(x)} for x in given], None)
+        if stopped:
+            raise SimulationError(stopped)
+        x, y = np.array([r[first] for r in rows]), np.array([r[second] for r in rows])
+        slope, intercept = np.polyfit(x, y, 1)
+        error = float(np.abs(intercept + slope * x - y).max() / max(np.ptp(y), 1e-300))
+        growth = np.array([r[self.host.growth] for r in rows])
+        return Isocost((first, second), given, x, y, growth, float(slope), float(intercept), error)
+
+    def _scan(self, changes: Sequence[Mapping[str, float]], progress: Callable[[float], None] | None):
+        """(values at each change or None, why it stopped), each from the one before."""
+        rows: list[Mapping[str, float] | None] = [None] * len(changes)
+        last, stopped = self.values, ""
+        try:
+            for k, change in enumerate(changes):
+                last = rows[k] = steady_state(self.model, _guess(self.model, last) | dict(change)).values
+                if progress:
+                    progress((k + 1) / len(changes))
+        except KeyboardInterrupt:
+            stopped = "interrupted"
+        except SimulationError as error:
+            stopped = f"no steady state at {dict(changes[k])}: {error}"
+        return rows, stopped
+
+    def to_dict(self) -> dict[str, Any]:
+        """The numbers, for JSON."""
+        return {
+            "host": self.host.name, "genes": {g.id: {"strength": g.strength, "length": g.length, "decay": g.decay} for g in self.genes},
+            "growth_rate": self.growth_rate, "relative_growth": self.relative_growth,
+            "protein_fraction": self.protein_fraction, "protein_fractions": self.protein_fractions,
+            "molecules": {g.id: float(self.values[g.id]) for g in self.genes},
+            "coupling": [{"watched": a, "driven": b, "elasticity": x} for (a, b), x in self.coupling.items()],
+            "ribosome_eps": self.ribosome_eps, "mass_error": self.mass_error, "remarks": list(self.remarks),
+        }  # fmt: skip
+
+    def __repr__(self) -> str:
+        return (f"<Burden on {self.host.name}: growth {self.growth_rate:.4g}, {self.relative_growth:.1%} of the host alone; "
+                f"{self.protein_fraction:.1%} of its protein>")  # fmt: skip
+
+
+def burden(circuit: Mapping[str, float] | Sequence[Gene] | Gene, host: Host | str = "weisse_2015", *,
+           values: Mapping[str, float] | None = None) -> Burden:  # fmt: skip
+    """What a circuit costs a host.
+
+    circuit: gene -> expression strength (transcription at plenty of energy, molecules per time of the host), or `Gene`s
+    with lengths and degradation. host: name or `Host`. values: changes of the host's constants by id, such as its
+    nutrient.
+    Errors: InputError for what cannot be read; SimulationError where the burdened cell has no steady state.
+    """
+    cell = find_host(host)
+    genes = _genes(circuit)
+    if values:
+        cell = replace(cell, model=_changed(cell.model, values))
+    alone = steady_state(cell.model)
+    model = with_genes(cell, genes)
+    state = steady_state(model, _guess(model, alone.values))
+    found = Burden(cell, genes, model, state, alone)
+    if found.growth_rate <= 0 or found.mass_error > 1e-6:
+        raise SimulationError(
+            f"the burdened cell does not grow (rate {found.growth_rate:.3g}, mass off by {found.mass_error:.1e}); "
+            "lower the expression or the degradation of the genes"
+        )
+    return found
+
+
+def _genes(circuit: Any) -> tuple[Gene, ...]:
+    if isinstance(circuit, Gene):
+        return (circuit,)
+    if isinstance(circuit, Mapping):
+        circuit = [_gene(id, strength) for id, strength in circuit.items()]
+    if isinstance(circuit, list | tuple) and circuit and all(isinstance(g, Gene) for g in circuit):
+        return tuple(circuit)
+    raise InputError(
+        f"a circuit is {{gene: strength}}, or a list of Gene, with at least one of them; not {circuit!r:.80}"
+    )
+
+
+def _gene(id: Any, strength: Any) -> Gene:
+    try:
+        return Gene(str(id), float(strength))
+    except (TypeError, ValueError):
+        raise InputError(f"the strength of gene {id!r} is {strength!r}; give a number") from None
+
+
+def _changed(model: Model, values: Mapping[str, float]) -> Model:
+    known = {p.id for p in model.parameters if p.constant}
+    for id in values:
+        if id not in known:
+            raise InputError(f"the host has no constant {id!r}; it has {', '.join(sorted(known))}")
+    return model.replace(
+        parameters=tuple(replace(p, value=float(values[p.id])) if p.id in values else p for p in model.parameters)
+    )
+
+
+def _guess(model: Model, values: Mapping[str, float]) -> dict[str, float]:
+    """Initial values from another solution."""
+    return {s.id: float(values[s.id]) for s in model.species if s.id in values and not s.constant}
+
+
+def log_sensitivities(model: Model, found: SteadyState, constants: Sequence[str], outputs: Sequence[str]) -> np.ndarray:
+    """d ln output / d ln constant at a steady state, shape (outputs, constants): J dy = -f_p on the conserved quotient."""
+    kernel = compile_model(model)
+    y, p = found.states, found.parameters
+    quotient = conserved_quotient(kernel, 0.0, y, p)
+    keep = quotient.independent
+    where = [kernel.system.parameter_index[id] for id in constants]
+    change = kernel.parameter_jacobian(0.0, y, p)[:, where]
+    moved = quotient.embed @ np.linalg.solve(quotient.reduce(kernel.jacobian(0.0, y, p)), -change[keep])
+    rows = [kernel.system.state_index[id] for id in outputs]
+    with np.errstate(all="ignore"):
+        return np.asarray(moved[rows] * p[where][None, :] / y[rows][:, None])
+
+
+def _undominated(i: int, a: np.ndarray, b: np.ndarray) -> bool:
+    if not np.isfinite(a[i]):
+        return False
+    return not bool(((a >= a[i]) & (b >= b[i]) & ((a > a[i]) | (b > b[i]))).any())
