@@ -29,7 +29,7 @@ def parts(chain, monkeypatch):  # noqa: F811
     row = SimpleNamespace(t=0.0, time_scales=(60.0, 0.01), gap=6000.0, fast_species=("C",))
     found = SimpleNamespace(
         resolve=lambda model, question: Question(("S", "C", "P"), 50.0, 0.05, 2.0, resolved=True),
-        measure=lambda model, question: SimpleNamespace(rows=[row], groups=()),
+        measure=lambda model, question: SimpleNamespace(rows=[row], groups=(), number=None),
         reduce=lambda *_, **__: chain,
         verify=lambda *_, **__: SimpleNamespace(points=4, worst=0.002, violations=(), per_observable={"S": 0.002}),
     )

@@ -65,6 +65,7 @@ def context(data: Mapping[str, Any]) -> dict[str, Any]:
         "parameter_map": _parameters(evidence),
         "dimensionless": dimensionless.section(evidence["dimensionless"]) if evidence.get("dimensionless") else "",
         "reduced_file": "reduced.xml" if reduced else "",
+        "implicit": words.implicit(data),
         "citation": data["source"].get("notes", ""),
         "details": tables.details(data),
         "css": (TEMPLATES / "report.css").read_text(encoding="utf-8"),

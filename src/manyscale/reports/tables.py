@@ -269,6 +269,8 @@ def details(data: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("region", words.region(question)),
         ("error is counted as", str(question.get("norm", ""))),
         ("chosen by the program", ", ".join(question.get("derived", [])) or "nothing"),
+        ("how it was derived", " ".join(question.get("remarks", [])) or "given"),
+        ("numbers of molecules", data["evidence"].get("copies") or "not measured"),
         ("model file", f"{source.get('name', '')} (SHA-256 {str(source.get('sha256', ''))[:16]}…)"),
     ]
     if source.get("changes"):

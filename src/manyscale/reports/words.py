@@ -164,8 +164,7 @@ def found(study: Mapping[str, Any], real: list) -> str:
     if fast:
         parts.append(
             f"{listing(fast)} {'is' if len(fast) == 1 else 'are'} fast: after a short start "
-            f"{'it follows' if len(fast) == 1 else 'they follow'} the others, so "
-            f"{'its equation becomes a formula' if len(fast) == 1 else 'their equations become formulas'}."
+            f"{'it follows' if len(fast) == 1 else 'they follow'} the others, so {_closure(study, len(fast) == 1)}."
         )
     gap = typical_gap(study)
     if fast and gap:
@@ -176,6 +175,17 @@ def found(study: Mapping[str, Any], real: list) -> str:
     if not parts:
         parts.append("Every variable moves on a time scale that the observables can see.")
     return " ".join(parts)
+
+
+def implicit(study: Mapping[str, Any]) -> int:
+    """Equations of the small model that are solved along the way because no formula gives their variable."""
+    return int((study["evidence"].get("equations") or {}).get("implicit") or 0)
+
+
+def _closure(study: Mapping[str, Any], one: bool) -> str:
+    if not implicit(study):
+        return "its equation becomes a formula" if one else "their equations become formulas"
+    return f"{'it needs' if one else 'they need'} no rate of change: {'its value is' if one else 'their values are'} solved for"
 
 
 def typical_gap(study: Mapping[str, Any]) -> float | None:

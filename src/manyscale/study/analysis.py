@@ -200,6 +200,7 @@ class _Work:
             evidence["certificates"] = [certificates(bridge) for bridge in chain.bridges]
             evidence["errors"] = checked["errors"]
             evidence["groups"] = drawing.groups(scales)
+            evidence["copies"] = str(scales.number) if scales is not None and scales.number is not None else ""
             if question.resolved and isinstance(question.horizon, (int, float)):
                 try:
                     evidence["dimensionless"] = drawing.dimensionless(chain.fine, scales)

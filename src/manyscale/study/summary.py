@@ -70,6 +70,7 @@ def describe_question(asked: Question, question: Question) -> dict[str, Any]:
         "entry": question.entry,
         "norm": NORM,
         "derived": derived,
+        "remarks": list(question.remarks),
     }
 
 
