@@ -10,13 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from manyscale.analysis.stability import conserved_quotient
 from manyscale.analysis.steady import SteadyState, steady_state
+from manyscale.circuits.embedding import embedded
+from manyscale.circuits.module import Module
+from manyscale.circuits.frontier import Isocost, Pareto, undominated
 from manyscale.circuits.resources import Gene, Host, find_host, gene_ids, with_genes
+from manyscale.engines.simulate import as_model
 from manyscale.errors import InputError, SimulationError
 from manyscale.kernels import compile_model
 from manyscale.model.model import Model
@@ -24,46 +29,6 @@ from manyscale.model.model import Model
 __all__ = ["Burden", "Isocost", "Pareto", "burden"]
 
 PROBE = Gene("reporter", 1e-3)  # a gene too weak to matter, which feels what the others do
-
-
-@dataclass(frozen=True, eq=False)
-class Pareto:
-    """Product against growth as all genes are scaled together. factors: of expression; growth_rate (per time of the host);
-    product: foreign protein per cell (molecules); product_rate: made per cell and time; protein_fraction: of the cell's
-    protein mass; front: whether no other point grows and makes at least as much; best: position of the largest
-    product_rate. stopped: why the scan ended early, "" where it did not (the rest is NaN)."""
-
-    factors: np.ndarray
-    growth_rate: np.ndarray
-    product: np.ndarray
-    product_rate: np.ndarray
-    protein_fraction: np.ndarray
-    front: np.ndarray
-    best: int
-    stopped: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain lists; NaN as None."""
-        names = ("factors", "growth_rate", "product", "product_rate", "protein_fraction")
-        plain = {n: [float(x) if np.isfinite(x) else None for x in getattr(self, n)] for n in names}
-        return plain | {"front": self.front.tolist(), "best": self.best, "stopped": self.stopped}
-
-
-@dataclass(frozen=True, eq=False)
-class Isocost:
-    """Two proteins as the strength of the first gene is scanned: what one gains the other loses.
-
-    strengths, first, second (molecules), growth_rate; slope, intercept: best line second = intercept + slope * first;
-    error: its largest distance from the curve as a share of the range of `second`."""
-
-    names: tuple[str, str]
-    strengths: np.ndarray
-    first: np.ndarray
-    second: np.ndarray
-    growth_rate: np.ndarray
-    slope: float
-    intercept: float
-    error: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +60,7 @@ class Burden:
     def protein_fractions(self) -> dict[str, float]:
         """Share of each foreign protein in the cell's protein mass."""
         mass = self.values[self.host.mass]
-        return {g.id: float(self.values[gene_ids(g)["length"]] * self.values[g.id] / mass) for g in self.genes}
+        return {g.id: float(self.values[gene_ids(g)["length"]] * g.total(self.values) / mass) for g in self.genes}
 
     @property
     def protein_fraction(self) -> float:
@@ -122,13 +87,11 @@ class Burden:
         """(watched, driven) -> d ln watched protein / d ln strength of the driven gene, exactly by the implicit function.
 
         "reporter" is a gene too weak to matter: its entries tell what any bystander feels. Negative: competition."""
-        if any(g.id == PROBE.id for g in self.genes):
-            genes, watched = self.genes, self.genes
-        else:
-            genes = watched = (*self.genes, PROBE)
-        model = with_genes(self.host, genes)
+        watched, model = (*self.genes, PROBE), with_genes(replace(self.host, model=self.model), [PROBE])
         found = steady_state(model, _guess(model, self.values))
-        sense = log_sensitivities(model, found, [gene_ids(g)["strength"] for g in self.genes], [g.id for g in watched])
+        sense = log_sensitivities(
+            model, found, [gene_ids(g)["strength"] for g in self.genes], [g.copies for g in watched]
+        )
         return {
             (a.id, b.id): float(sense[i, j])
             for j, b in enumerate(self.genes) if b.strength > 0
@@ -154,12 +117,12 @@ class Burden:
         rows, stopped = self._scan(strengths, progress)
         v = self.host
         growth = np.array([r[v.growth] if r else np.nan for r in rows])
-        product = np.array([sum(r[g.id] for g in self.genes) if r else np.nan for r in rows])
-        made = np.array([sum(r[g.id] * (r[v.growth] + g.decay) for g in self.genes) if r else np.nan for r in rows])
+        product = np.array([sum(g.total(r) for g in self.genes) if r else np.nan for r in rows])
+        made = np.array([sum(g.made(r, v) for g in self.genes) if r else np.nan for r in rows])
         share = np.array(
-            [sum(r[gene_ids(g)["length"]] * r[g.id] for g in self.genes) / r[v.mass] if r else np.nan for r in rows]
+            [sum(r[gene_ids(g)["length"]] * g.total(r) for g in self.genes) / r[v.mass] if r else np.nan for r in rows]
         )
-        front = np.array([_undominated(i, growth, made) for i in range(given.size)])
+        front = np.array([undominated(i, growth, made) for i in range(given.size)])
         if not np.isfinite(made).any():
             raise SimulationError(f"no point of the scan was computed: {stopped or 'no steady state'}")
         return Pareto(given, growth, product, made, share, front, int(np.nanargmax(made)), stopped)
@@ -179,7 +142,11 @@ class Burden:
                 raise InputError(f"there is no gene {id!r}; genes: {', '.join(ids)}")
         if first == second or first == PROBE.id:
             raise InputError("an isocost line needs two different genes, the first of them a gene of the circuit")
-        base = self if second in ids else burden([*self.genes, replace(PROBE, strength=1.0)], self.host)
+        base, other = self, replace(PROBE, strength=1.0)
+        if second in ids:
+            other = next(g for g in self.genes if g.id == second)
+        else:
+            base = replace(self, model=with_genes(replace(self.host, model=self.model), [other]))
         own = next(g for g in self.genes if g.id == first)
         given = np.linspace(0.0, 2.0 * own.strength, 11) if strengths is None else np.asarray(strengths, dtype=float)
         if given.size < 3 or (given < 0).any() or not np.isfinite(given).all():
@@ -187,7 +154,7 @@ class Burden:
         rows, stopped = base._scan([{gene_ids(own)["strength"]: float(x)} for x in given], None)
         if stopped:
             raise SimulationError(stopped)
-        x, y = np.array([r[first] for r in rows]), np.array([r[second] for r in rows])
+        x, y = np.array([own.total(r) for r in rows]), np.array([other.total(r) for r in rows])
         slope, intercept = np.polyfit(x, y, 1)
         error = float(np.abs(intercept + slope * x - y).max() / max(np.ptp(y), 1e-300))
         growth = np.array([r[self.host.growth] for r in rows])
@@ -214,7 +181,7 @@ class Burden:
             "host": self.host.name, "genes": {g.id: {"strength": g.strength, "length": g.length, "decay": g.decay} for g in self.genes},
             "growth_rate": self.growth_rate, "relative_growth": self.relative_growth,
             "protein_fraction": self.protein_fraction, "protein_fractions": self.protein_fractions,
-            "molecules": {g.id: float(self.values[g.id]) for g in self.genes},
+            "molecules": {g.id: g.total(self.values) for g in self.genes},
             "coupling": [{"watched": a, "driven": b, "elasticity": x} for (a, b), x in self.coupling.items()],
             "ribosome_eps": self.ribosome_eps, "mass_error": self.mass_error, "remarks": list(self.remarks),
         }  # fmt: skip
@@ -224,23 +191,35 @@ class Burden:
                 f"{self.protein_fraction:.1%} of its protein>")  # fmt: skip
 
 
-def burden(circuit: Mapping[str, float] | Sequence[Gene] | Gene, host: Host | str = "weisse_2015", *,
-           values: Mapping[str, float] | None = None) -> Burden:  # fmt: skip
+def burden(
+    circuit: Any,
+    host: Host | str = "weisse_2015",
+    *,
+    values: Mapping[str, float] | None = None,
+    lengths: Mapping[str, float] | None = None,
+) -> Burden:
     """What a circuit costs a host.
 
-    circuit: gene -> expression strength (transcription at plenty of energy, molecules per time of the host), or `Gene`s
-    with lengths and degradation. host: name or `Host`. values: changes of the host's constants by id, such as its
-    nutrient.
+    circuit: gene -> expression strength (transcription at plenty of energy, molecules per time of the host); or `Gene`s
+    with lengths and degradation; or a Module, a Model or a file of plain reactions, whose proteins become genes of
+    strength 1 (see `circuits.embedding`). host: name or `Host`. values: changes of the host's constants by id, such as
+    its nutrient. lengths: protein -> amino acids (default 300).
     Errors: InputError for what cannot be read; SimulationError where the burdened cell has no steady state.
     """
     cell = find_host(host)
-    genes = _genes(circuit)
     if values:
         cell = replace(cell, model=_changed(cell.model, values))
     alone = steady_state(cell.model)
-    model = with_genes(cell, genes)
-    state = steady_state(model, _guess(model, alone.values))
-    found = Burden(cell, genes, model, state, alone)
+    remarks: tuple[str, ...] = ()
+    if isinstance(circuit, Module | Model | str | Path):
+        genes, model, remarks = embedded(cell, as_model(circuit), lengths)
+    else:
+        genes = _genes(circuit, lengths or {})
+        model = with_genes(cell, genes)
+    state = steady_state(model, _guess(cell.model, alone.values))
+    if state.stable is False:
+        remarks += (f"the steady state is not stable ({state.kind}): the cell will not stay there; simulate `model`",)
+    found = Burden(cell, genes, model, state, alone, remarks)
     if found.growth_rate <= 0 or found.mass_error > 1e-6:
         raise SimulationError(
             f"the burdened cell does not grow (rate {found.growth_rate:.3g}, mass off by {found.mass_error:.1e}); "
@@ -249,16 +228,21 @@ def burden(circuit: Mapping[str, float] | Sequence[Gene] | Gene, host: Host | st
     return found
 
 
-def _genes(circuit: Any) -> tuple[Gene, ...]:
+def _genes(circuit: Any, lengths: Mapping[str, float]) -> tuple[Gene, ...]:
     if isinstance(circuit, Gene):
-        return (circuit,)
+        circuit = (circuit,)
     if isinstance(circuit, Mapping):
         circuit = [_gene(id, strength) for id, strength in circuit.items()]
-    if isinstance(circuit, list | tuple) and circuit and all(isinstance(g, Gene) for g in circuit):
-        return tuple(circuit)
-    raise InputError(
-        f"a circuit is {{gene: strength}}, or a list of Gene, with at least one of them; not {circuit!r:.80}"
-    )
+    if not (isinstance(circuit, list | tuple) and circuit and all(isinstance(g, Gene) for g in circuit)):
+        raise InputError(
+            "a circuit is {gene: strength}, a list of Gene with at least one of them, a module, a model or a file; "
+            f"not {circuit!r:.80}"
+        )
+    ids = [g.id for g in circuit]
+    for id in lengths:
+        if id not in ids:
+            raise InputError(f"there is no gene {id!r}; genes: {', '.join(ids)}")
+    return tuple(replace(g, length=float(lengths[g.id])) if g.id in lengths else g for g in circuit)
 
 
 def _gene(id: Any, strength: Any) -> Gene:
@@ -283,8 +267,12 @@ def _guess(model: Model, values: Mapping[str, float]) -> dict[str, float]:
     return {s.id: float(values[s.id]) for s in model.species if s.id in values and not s.constant}
 
 
-def log_sensitivities(model: Model, found: SteadyState, constants: Sequence[str], outputs: Sequence[str]) -> np.ndarray:
-    """d ln output / d ln constant at a steady state, shape (outputs, constants): J dy = -f_p on the conserved quotient."""
+def log_sensitivities(
+    model: Model, found: SteadyState, constants: Sequence[str], outputs: Sequence[Sequence[tuple[str, float]]]
+) -> np.ndarray:
+    """d ln output / d ln constant at a steady state, shape (outputs, constants): J dy = -f_p on the conserved quotient.
+
+    An output is a sum of (state, weight)."""
     kernel = compile_model(model)
     y, p = found.states, found.parameters
     quotient = conserved_quotient(kernel, 0.0, y, p)
@@ -292,12 +280,10 @@ def log_sensitivities(model: Model, found: SteadyState, constants: Sequence[str]
     where = [kernel.system.parameter_index[id] for id in constants]
     change = kernel.parameter_jacobian(0.0, y, p)[:, where]
     moved = quotient.embed @ np.linalg.solve(quotient.reduce(kernel.jacobian(0.0, y, p)), -change[keep])
-    rows = [kernel.system.state_index[id] for id in outputs]
+    weights = np.zeros((len(outputs), y.size))
+    for i, parts in enumerate(outputs):
+        for id, weight in parts:
+            weights[i, kernel.system.state_index[id]] += weight
     with np.errstate(all="ignore"):
-        return np.asarray(moved[rows] * p[where][None, :] / y[rows][:, None])
+        return np.asarray((weights @ moved) * p[where][None, :] / (weights @ y)[:, None])
 
-
-def _undominated(i: int, a: np.ndarray, b: np.ndarray) -> bool:
-    if not np.isfinite(a[i]):
-        return False
-    return not bool(((a >= a[i]) & (b >= b[i]) & ((a > a[i]) | (b > b[i]))).any())

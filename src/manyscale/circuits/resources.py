@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from manyscale.errors import InputError
 from manyscale.kernels.flatten import near
-from manyscale.model.expr import Expr, Symbol
+from manyscale.model.expr import Expr, Number, Symbol, add
 from manyscale.model.model import Model
 from manyscale.model.parse import parse
 from manyscale.model.parts import Parameter, Participant, Reaction, Species
@@ -26,6 +26,22 @@ class Gene:
     strength: float
     length: float = 300.0
     decay: float = 0.0
+    forms: tuple[tuple[str, float], ...] = ()  # species that hold the protein, and how many copies; default: itself
+    losses: tuple[Expr, ...] = ()  # rates at which other reactions degrade it, molecules per time
+
+    @property
+    def copies(self) -> tuple[tuple[str, float], ...]:
+        """Species that hold the protein, with the number of copies in each."""
+        return self.forms or ((self.id, 1.0),)
+
+    def total(self, values: Mapping[str, float]) -> float:
+        """Molecules of the protein in all its forms."""
+        return sum(x * float(values[s]) for s, x in self.copies)
+
+    def made(self, values: Mapping[str, float], host: Host) -> float:
+        """Molecules translated per time."""
+        ids = gene_ids(self)
+        return float(values[host.elongation] * values[ids["complex"]] / values[ids["length"]])
 
     def __post_init__(self) -> None:
         if not self.id.isidentifier() or not self.id.isascii():
@@ -172,10 +188,12 @@ def _counted(host: Host, genes: tuple[Gene, ...], rule):
             formula = formula + Symbol(gene_ids(gene)["complex"])
     elif rule.variable == host.mass:
         for gene in genes:
-            formula = formula + Symbol(gene_ids(gene)["length"]) * Symbol(gene.id)
+            held = add(*(Number(x) * Symbol(s) for s, x in gene.copies))
+            formula = formula + Symbol(gene_ids(gene)["length"]) * held
     elif rule.variable == host.growth:
         for gene in genes:
-            if gene.decay:
-                ids = gene_ids(gene)
-                formula = formula - parse(f"{ids['length']}*{ids['decay']}*{gene.id}/{host.mass_total}")
+            ids = gene_ids(gene)
+            lost = (*gene.losses, *([Symbol(ids["decay"]) * Symbol(gene.id)] if gene.decay else []))
+            if lost:
+                formula = formula - Symbol(ids["length"]) * add(*lost) / Symbol(host.mass_total)
     return rule if formula is rule.formula else replace(rule, formula=formula)

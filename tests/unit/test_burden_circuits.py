@@ -1,0 +1,80 @@
+"""Circuits written as plain reactions, put into a host."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import manyscale as ms
+from manyscale.circuits import parts
+from manyscale.kernels import compile_model
+
+
+def test_a_weak_gene_expresses_as_designed():
+    """1e-6 nM/s made and 0.01/s lost is 1e-4 nM: 0.0602214 molecules per femtolitre for each nM/10."""
+    found = ms.burden(parts.constitutive("X", production="1e-6 nM/s"))
+    assert found.values["X"] == pytest.approx(1e-4 * 0.602214076, rel=1e-6)
+    assert found.relative_growth == pytest.approx(1.0, abs=1e-6)
+
+
+def test_a_strong_gene_expresses_less_than_designed():
+    found = ms.burden(parts.constitutive("X", production="10 nM/s"))
+    assert found.values["X"] < 0.95 * 1000 * 0.602214076
+    assert found.relative_growth < 0.96 and found.mass_error < 1e-9 and found.coupling["reporter", "X"] < 0
+
+
+def test_slow_loss_is_taken_as_dilution():
+    found = ms.burden(parts.constitutive("X", production="1e-6 nM/s", decay="1e-5 1/s"))
+    assert any("dilution" in remark for remark in found.remarks)
+    made = 1e-6 * 60 * 0.602214076
+    assert found.values["X"] == pytest.approx(made / found.growth_rate, rel=1e-6)
+
+
+def test_a_switch_keeps_its_state_and_its_books():
+    """Dimers and proteins on promoters count as mass; promoters stay, proteins on them are diluted."""
+    found = ms.burden(parts.toggle())
+    v = found.values
+    assert found.state.stable and v["U"] > 10 * v["V"] and found.mass_error < 1e-9
+    assert v["P_U"] + v["P_U_V2"] == pytest.approx(0.602214076, rel=1e-6)
+    assert dict(found.genes[0].copies) == {"U": 1, "U2": 2, "P_V_U2": 2}
+    kernel = compile_model(found.model)
+    y, p = kernel.initial({k: 1.3 * v[k] for k in ("U", "V2", "P_V_U2", "r", "q", "c_U")})
+    weights = {"r": 7549, "et": 300, "em": 300, "q": 300} | {f"c_{g}": 7549 for g in "rtmqUV"}
+    weights |= {s: 300 * x for gene in found.genes for s, x in gene.copies}
+    row = np.array([weights.get(id, 0.0) for id in kernel.system.states])
+    now = kernel.values(0.0, y, p)
+    assert now["mass"] == pytest.approx(row @ y, rel=1e-12)
+    assert row @ kernel.rhs(0.0, y, p) == pytest.approx(now["growth"] * (1e8 - now["mass"]), rel=1e-8, abs=1e-3)
+
+
+def test_a_file_and_a_module_cost_the_same(tmp_path):
+    module = ms.connect(parts.constitutive("U"), parts.repressible("U", "Y"))
+    ms.write(module, tmp_path / "circuit.xml")
+    assert ms.burden(tmp_path / "circuit.xml").growth_rate == pytest.approx(ms.burden(module).growth_rate, rel=1e-10)
+
+
+@pytest.mark.parametrize(
+    "model, message",
+    [
+        ((["A"], "1 1/s", ["x: A -> ; k*A"], []), "makes no protein"),
+        ((["A"], "1 nM/s", ["x: -> A; k"], ["z = 2*A"]), "rules"),
+        ((["m", "A"], "1 nM/s", ["x: -> m; k", "y: -> A; b*m"], []), "mRNA"),
+        ((["A", "B"], "1 nM/s", ["x: -> A + B; k"], []), "at once"),
+        ((["A", "B"], "1 nM/s", ["x: -> A; k", "y: A + B -> ; b*A*B/n"], []), "not conserved"),
+        ((["A", "B"], "1 nM/s", ["x: -> A; k", "z: B -> ; b*B"], []), None),
+    ],
+)  # fmt: skip
+def test_circuits_that_cannot_be_read_are_told(model, message):
+    species, k, reactions, rules = model
+    circuit = ms.model("circuit", species=dict.fromkeys(species, "1 nM"), reactions=reactions, rules=rules,
+                       parameters={"k": k, "b": "1 1/s", "n": "1 nM"})  # fmt: skip
+    if message is None:
+        assert "B" in ms.burden(circuit).values
+        return
+    with pytest.raises(ms.InputError, match=message):
+        ms.burden(circuit)
+
+
+def test_a_circuit_without_units_is_refused():
+    with pytest.raises(ms.UnitsError, match="unit of"):
+        ms.burden(parts.repressilator())
