@@ -18,8 +18,8 @@ import numpy as np
 from manyscale.analysis.stability import conserved_quotient
 from manyscale.analysis.steady import SteadyState, steady_state
 from manyscale.circuits.embedding import embedded
-from manyscale.circuits.module import Module
 from manyscale.circuits.frontier import Isocost, Pareto, undominated
+from manyscale.circuits.module import Module
 from manyscale.circuits.resources import Gene, Host, find_host, gene_ids, with_genes
 from manyscale.engines.simulate import as_model
 from manyscale.errors import InputError, SimulationError
@@ -122,10 +122,11 @@ class Burden:
         share = np.array(
             [sum(r[gene_ids(g)["length"]] * g.total(r) for g in self.genes) / r[v.mass] if r else np.nan for r in rows]
         )
+        uptake = np.array([r[v.uptake] if r else np.nan for r in rows])
         front = np.array([undominated(i, growth, made) for i in range(given.size)])
         if not np.isfinite(made).any():
             raise SimulationError(f"no point of the scan was computed: {stopped or 'no steady state'}")
-        return Pareto(given, growth, product, made, share, front, int(np.nanargmax(made)), stopped)
+        return Pareto(given, growth, product, made, share, uptake, front, int(np.nanargmax(made)), stopped)
 
     def isocost(
         self, first: str | None = None, second: str | None = None, strengths: Sequence[float] | None = None
@@ -286,4 +287,3 @@ def log_sensitivities(
             weights[i, kernel.system.state_index[id]] += weight
     with np.errstate(all="ignore"):
         return np.asarray((weights @ moved) * p[where][None, :] / (weights @ y)[:, None])
-

@@ -61,8 +61,8 @@ class Host:
 
     energy, ribosome: species; elongation (amino acids per time), growth, translating (all ribosomes at work), mass (all
     protein in amino acids): ids of assignment rules; mass_total: constant that `mass` settles at; bind, unbind, decay,
-    threshold: constants of ribosome binding, mRNA decay and energy for transcription; lengths: protein -> its length
-    (constant); messages: free mRNAs; volume: litres; minutes: the host's time unit in minutes.
+    threshold: constants of ribosome binding, mRNA decay and energy for transcription; nutrient: constant, its quality;
+    uptake: reaction that takes it up; lengths: protein -> its length (constant); messages: free mRNAs; volume: litres; minutes: the host's time unit in minutes.
     """
 
     name: str
@@ -79,6 +79,7 @@ class Host:
     decay: str
     threshold: str
     nutrient: str
+    uptake: str
     lengths: Mapping[str, str]
     messages: tuple[str, ...]
     volume: float = 1e-15
@@ -93,7 +94,7 @@ def _weisse() -> Host:
     return Host(
         "weisse_2015", cell.model(), energy="a", ribosome="r", elongation="elongation", growth="growth",
         translating="translating", mass="mass", mass_total="mass_total", bind="kb", unbind="ku", decay="dm",
-        threshold="theta_x", nutrient="ns", lengths=cell.LENGTHS, messages=("m_r", "m_t", "m_m", "m_q"), source=cell.SOURCE,
+        threshold="theta_x", nutrient="ns", uptake="uptake", lengths=cell.LENGTHS, messages=("m_r", "m_t", "m_m", "m_q"), source=cell.SOURCE,
     )  # fmt: skip
 
 
