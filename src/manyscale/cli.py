@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from manyscale import cli_circuits
+from manyscale import cli_burden, cli_circuits
 from manyscale.terminal import (
     EXAMPLES_HELP,
     example_rows,
@@ -381,6 +381,7 @@ def bench(
 
 
 cli_circuits.register(app)
+cli_burden.register(app)
 
 
 def main(arguments: list[str] | None = None) -> None:

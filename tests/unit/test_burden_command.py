@@ -1,0 +1,51 @@
+"""The command `burden`, its page, and the page of the documentation."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import manyscale as ms
+from manyscale.circuits import parts
+from manyscale.cli import main
+
+
+def run(*words) -> int:
+    with pytest.raises(SystemExit) as stop:
+        main([str(word) for word in words])
+    return stop.value.code
+
+
+def test_genes_are_told_and_drawn(tmp_path, capsys):
+    assert run("burden", "--gene", "gfp=100", "-o", tmp_path / "page.html") == 0
+    said = capsys.readouterr().out
+    assert "46.26% of the host alone" in said and "most product at" in said
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert not re.search(r"(src|href)=\"http", page) and page.count("<svg") == 4
+    assert all(page.count(f"<{tag}") == page.count(f"</{tag}>") for tag in ("svg", "section", "table", "text"))
+
+
+def test_a_circuit_file_as_json(tmp_path, capsys):
+    ms.write(parts.toggle(), tmp_path / "toggle.xml")
+    assert run("burden", tmp_path / "toggle.xml", "--set", "ns=0.25", "--length", "U=200", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["genes"]["U"]["length"] == 200 and 0.9 < found["relative_growth"] < 1
+
+
+@pytest.mark.parametrize(
+    "words", [(), ("--gene", "gfp"), ("--gene", "gfp=1", "--host", "yeast"), ("--gene", "gfp=1", "--set", "q9=1"),
+              ("--gene", "gfp=1", "--length", "rfp=100"), ("nothing.xml",)],
+)  # fmt: skip
+def test_bad_input_is_one_line_and_exit_code_2(capsys, words):
+    assert run("burden", *words) == 2
+    said = capsys.readouterr().err.strip().splitlines()
+    assert said[-1].startswith("error: ") and "fault of manyscale" not in said[-1]
+
+
+def test_the_page_of_the_documentation_runs():
+    text = (Path(__file__).resolve().parents[2] / "docs" / "burden.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.S)
+    exec(compile("\n".join(blocks), "burden.md", "exec"), {})
