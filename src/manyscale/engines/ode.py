@@ -249,6 +249,7 @@ def simulate_ode(kernel: Kernel, times, *, values: Mapping[str, float] | None = 
     if method not in METHODS:
         raise InputError(f"unknown method {method!r}; use one of {', '.join(METHODS)}")
     times = output_times(times)
+    kernel.spread_table()
     y, p = initial_state(kernel, values)
     run = OdeRun(kernel, times, y, p, check_tolerance(rtol), atol, method, seed, max_steps, progress)
     try:

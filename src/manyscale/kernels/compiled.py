@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import numpy as np
 
 from manyscale import _core
@@ -52,6 +54,11 @@ def equation_data(work: Assembly) -> tuple[_core.EquationData, Layout]:
         table=_table(work, layout),
     )  # fmt: skip
     return data, layout
+
+
+def llvm_found() -> bool:
+    """Whether machine code can be made."""
+    return importlib.util.find_spec("llvmlite") is not None
 
 
 def machine_code(work: Assembly, layout: Layout, data: _core.EquationData, lanes: int = 1):

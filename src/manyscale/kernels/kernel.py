@@ -11,8 +11,8 @@ import numpy as np
 
 from manyscale import _core
 from manyscale.errors import InputError
-from manyscale.kernels.assemble import assemble
-from manyscale.kernels.compiled import equation_data, machine_code
+from manyscale.kernels.assemble import TABLE_FROM, assemble
+from manyscale.kernels.compiled import equation_data, llvm_found, machine_code
 from manyscale.kernels.delays import past_arguments
 from manyscale.kernels.flatten import near
 from manyscale.kernels.formulas import FormulaBook
@@ -24,6 +24,8 @@ from manyscale.model.expr import Expr
 from manyscale.model.model import Model
 
 COMPILE_ON_USE = 3  # simulations of one model from which machine code is worth its making
+SPREAD_ON_USE = 200  # simulations from which that is so for a mass-action table, which runs well as it is
+CODE_UP_TO = 400  # reactions up to which straight code is faster than the table
 COMPILE_AT_ONCE = 300  # operations up to which that is so without further thought
 SECONDS_TO_COMPILE, SECONDS_ON_TAPE = 1e-4, 2e-9  # per operation, of the order of what was measured
 _kernels: dict[int, tuple[weakref.ref, Kernel]] = {}
@@ -82,9 +84,21 @@ class Kernel:
 
     @cached_property
     def _equations(self) -> _core.Equations:
-        self._assembly = assemble(self.system)
+        return self._made(TABLE_FROM)
+
+    def _made(self, table_from: int) -> _core.Equations:
+        self._assembly = assemble(self.system, table_from)
         self._data, self._layout = equation_data(self._assembly)
         return _core.Equations(self._data)
+
+    def spread_table(self) -> None:
+        """After many simulations: machine code instead of a table of up to some hundred mass-action reactions."""
+        late = self._code is None and self._uses >= SPREAD_ON_USE and os.environ.get("MANYSCALE_COMPILE") != "0"
+        if late and self._spreads():
+            self.compile()
+
+    def _spreads(self) -> bool:
+        return bool(self._assembly.table) and len(self.system.rates) <= CODE_UP_TO and llvm_found()
 
     @cached_property
     def data(self) -> _core.EquationData:
@@ -95,11 +109,16 @@ class Kernel:
     def compile(self) -> None:
         """Replace the tapes of the right-hand side and the Jacobian by machine code (10 ms and more, once).
 
-        Worth it before long or many simulations; `new_equations` sees to it by itself. Without llvmlite, and where
-        everything is in the mass-action table, the tapes stay.
+        Worth it before long or many simulations; `new_equations` and `spread_table` see to it by themselves. Without
+        llvmlite, and where everything is in a large mass-action table, the tapes stay.
         """
+        if self._code is not None:
+            return
         equations = self._equations
-        if self._code is not None or not sum(self._data.operations[1:]):
+        if self._spreads():
+            equations = self._equations = self._made(CODE_UP_TO + 1)
+            self._lane_code = None
+        if not sum(self._data.operations[1:]):
             return
         try:
             code, slots = machine_code(self._assembly, self._layout, self._data)
