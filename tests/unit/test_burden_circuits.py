@@ -78,3 +78,30 @@ def test_circuits_that_cannot_be_read_are_told(model, message):
 def test_a_circuit_without_units_is_refused():
     with pytest.raises(ms.UnitsError, match="unit of"):
         ms.burden(parts.repressilator())
+
+
+def strong_toggle(production: float):
+    """Two weak repressors that have to be made in large numbers; bistable alone above twice the threshold 4.5e4 nM."""
+    species, reactions = {}, []
+    for own, other in ("UV", "VU"):
+        site = f"P_{own}"
+        species |= {own: "0 nM", f"{own}2": "0 nM", site: "1 nM", f"{site}_{other}2": "0 nM"}
+        reactions += [
+            f"production_{own}: -> {own}; production*{site}",
+            f"loss_{own}: {own} -> ; decay*{own}",
+            f"dimer_{own}: 2 {own} <-> {own}2; pair*{own}*{own} - part*{own}2",
+            f"hold_{own}: {site} + {other}2 <-> {site}_{other}2; pair*{site}*{other}2 - off*{site}_{other}2",
+        ]
+    species["U"] = "1e5 nM"
+    constants = {"production": f"{production} 1/s", "decay": "4.019e-4 1/s", "pair": "1e-3 1/(nM s)", "part": "2e4 1/s"}
+    return ms.model("strong_toggle", species=species, parameters=constants | {"off": "0.1 1/s"}, reactions=reactions)
+
+
+def test_sharing_the_host_destroys_bistability():
+    alone = ms.steady_state(strong_toggle(45.0))
+    assert alone.stable and alone["U"] > 1.8 * alone["V"]
+    found = ms.burden(strong_toggle(45.0))
+    assert found.state.stable and found.values["U"] == pytest.approx(found.values["V"], rel=1e-6)
+    assert found.relative_growth < 0.9
+    strong = ms.burden(strong_toggle(150.0))
+    assert strong.state.stable and strong.values["U"] > 1.8 * strong.values["V"]

@@ -213,7 +213,9 @@ def burden(
     alone = steady_state(cell.model)
     remarks: tuple[str, ...] = ()
     if isinstance(circuit, Module | Model | str | Path):
-        genes, model, remarks = embedded(cell, as_model(circuit), lengths)
+        genes, model, remarks = embedded(
+            cell, circuit.model if isinstance(circuit, Module) else as_model(circuit), lengths
+        )
     else:
         genes = _genes(circuit, lengths or {})
         model = with_genes(cell, genes)

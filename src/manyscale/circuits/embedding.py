@@ -73,7 +73,7 @@ def embedded(host: Host, circuit: Model, lengths: Mapping[str, float] | None = N
         genes.append(gene)
         demand[id] = made * Number(1.0 / _yield(host, alone, gene)) * Symbol(gene_ids(gene)["strength"])
     model = with_genes(host, genes, demand=demand)
-    cell = model.by_id[host.ribosome].compartment
+    cell = next(s.compartment for s in model.species if s.id == host.ribosome)
     start = _start(circuit, scale, remarks)
     for gene in genes:  # mRNA and complex as in the unburdened cell
         flux = evaluate(demand[gene.id], {**_constants(circuit), **start, gene_ids(gene)["strength"]: 1.0})
@@ -289,7 +289,9 @@ def _start(circuit: Model, scale: _Scale, remarks: list[str]) -> dict[str, float
         remarks.append("the circuit alone has no stable steady state near its start; its initial values are used")
     except SimulationError:
         remarks.append("the circuit alone has no steady state; its initial values are used")
-    return {s.id: (s.initial or 0.0) * scale.molecules for s in circuit.species}
+    size = float(circuit.compartments[0].size or 1.0)
+    as_stated = {s.id: size if s.initial_kind == "amount" and not s.only_substance else 1.0 for s in circuit.species}
+    return {s.id: (s.initial or 0.0) / as_stated[s.id] * scale.molecules for s in circuit.species}
 
 
 def _per_strength(host: Host, alone: Mapping[str, float], gene: Gene) -> tuple[float, float]:
