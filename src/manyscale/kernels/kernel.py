@@ -100,7 +100,7 @@ class Kernel:
     def _spreads(self) -> bool:
         return bool(self._assembly.table) and len(self.system.rates) <= CODE_UP_TO and llvm_found()
 
-    @cached_property
+    @property
     def data(self) -> _core.EquationData:
         """The shared, immutable description for the core: `_core.Equations(data)`, `_core.LaneEquations(data)`."""
         _ = self._equations
