@@ -97,3 +97,10 @@ def test_bad_factors_and_genes_are_told(pair):
         pair.isocost("third")
     with pytest.raises(ms.InputError, match="no constant"):
         ms.burden({"gfp": 1.0}, values={"nss": 1.0})
+
+
+def test_simulation_ends_at_the_steady_state_found():
+    found = ms.burden({"gfp": 100.0})
+    run = ms.simulate(found.model, [0.0, 3000.0], rtol=1e-9)
+    for id in ("growth", "gfp", "mass", "a"):
+        assert run[id][-1] == pytest.approx(found.values[id], rel=1e-6)
