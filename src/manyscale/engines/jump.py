@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -44,7 +43,7 @@ def simulate_jump(kernel: Kernel, times, *, values: Mapping[str, float] | None =
     missing = without_value(kernel, p)
     if missing:
         raise InputError(f"no value for {missing}; give one in the model or with values={{...}}")
-    number = secrets.randbits(63) if seed is None else int(seed)
+    number = int.from_bytes(os.urandom(8), "little") >> 1 if seed is None else int(seed)
     if not 0 <= number < 2**63:
         raise InputError(f"seed={seed!r}: give a whole number from 0 to 2**63 - 1")
     work = _Work(code, times, y, p, number, max_steps, progress)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from manyscale.engines.jump import simulate_jump
-from manyscale.engines.ode import simulate_ode
 from manyscale.engines.progress import Progress
 from manyscale.engines.trajectory import Trajectory
 from manyscale.errors import InputError
 from manyscale.kernels import compile_model
 from manyscale.model.model import Model
 
-LEVELS: dict[str, Callable] = {"ode": simulate_ode, "jump": simulate_jump}  # level -> engine
+LEVELS = {"ode": "ode", "jump": "jump"}  # level -> module of this package with `simulate_<module>`, imported on use
 ONCE = {"ode"}  # levels at which every replicate is the same
+
+
+def engine(level: str) -> Callable[..., Trajectory]:
+    """The function that runs models at a level."""
+    name = LEVELS[level]
+    return getattr(importlib.import_module(f"manyscale.engines.{name}"), f"simulate_{name}")
 
 
 def as_model(model: Model | str | Path) -> Model:
@@ -61,7 +66,7 @@ def simulate(model: Model | str | Path, times, *, level: str = "ode", values: Ma
     else:
         options |= {"replicates": replicates, "counts": counts}
     try:
-        run = LEVELS[level](compile_model(model), times, **options)
+        run = engine(level)(compile_model(model), times, **options)
     finally:
         if isinstance(bar, Progress):
             bar.close()
