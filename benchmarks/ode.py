@@ -165,7 +165,7 @@ def bench_model(path: Path, horizon: float, points: int, python: str, seconds: f
 def corpus(selection: list[str] | None) -> list[tuple[Path, float, int]]:
     rows = csv.DictReader((CORPORA / "biomodels_40.tsv").open(), delimiter="\t")
     jobs = [(CORPORA / "biomodels" / f"BIOMD000000{r['id']}.xml", float(r["horizon"]), 201) for r in rows]
-    jobs = [(p, 6000.0 if "0010" in p.stem else h, n) for p, h, n in jobs]
+    jobs = [(p, 6000.0 if p.stem.endswith("0010") else h, n) for p, h, n in jobs]
     jobs += [
         (CORPORA / "nets" / "multisite2.net", 100.0, 101),
         (CORPORA / "nets" / "egfr_net.net", 1000.0, 101),
