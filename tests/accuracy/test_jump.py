@@ -139,11 +139,29 @@ def test_an_event_stops_the_path_where_its_condition_becomes_true():
         ("X' = 1; X = 0; b: -> Y; 1; Y = 0", UnsupportedError, "rate rules"),
         ("b: -> X; sin(time) + 2; X = 0", UnsupportedError, "depends on time"),
         ("d: X => ; k; k = 100; X = 3", SimulationError, "use up more molecules"),
-        ("d: X => Y; k*(X - 50); k = 1; X = 10; Y = 0", SimulationError, "negative propensity"),
+        ("b: => X; k*(5 - Y); p: => Y; 30; k = 1; X = 0; Y = 0", SimulationError, "negative propensity"),
         ("d: X => 0.5 Y; k*X; k = 1; X = 10; Y = 0", UnsupportedError, "whole numbers"),
         ("d: X => Y; k*X; X = 10; Y = 0", InputError, "no value for k"),
+        ("r: X -> Y; V*(X - Y)/(10 + X + Y); V = 1; X = 100; Y = 0", UnsupportedError, "write it as two reactions"),
     ],
 )
 def test_what_has_no_meaning_as_a_jump_process_is_refused_by_name(text, kind, words):
     with pytest.raises(kind, match=words):
         ms.simulate(text, [0.0, 1.0], level="jump", seed=1, counts="counts=True" not in words)
+
+
+@pytest.mark.parametrize("count", [59, 60, 61])
+@pytest.mark.parametrize("first", ["-1", "ln(below)"])
+def test_a_negative_or_undefined_rate_constant_is_refused_whatever_the_size(count, first):
+    steps = [f"r{k}: S{k} => S{k + 1}; k{k}*S{k}" for k in range(count)]
+    values = [f"k{k} = 1; S{k} = 5" for k in range(1, count)]
+    text = "; ".join([*steps, *values, f"below = -1; k0 = {first}; S0 = 5; S{count} = 0"])
+    with pytest.raises((InputError, SimulationError), match=r"r0|k0"):
+        ms.simulate(text, [0.0, 1.0], level="jump", seed=1, counts=True)
+
+
+def test_laws_left_as_they_are_although_molecules_meet_their_like_are_told():
+    run = ms.simulate(
+        "d: 2 A => B; k*A^2/(1 + B); k = 0.01; A = 20; B = 0", [0.0, 1.0], level="jump", seed=1, counts=True
+    )
+    assert any("left as they are: d" in remark for remark in run.remarks)

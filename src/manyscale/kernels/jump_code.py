@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from manyscale import _core
-from manyscale.errors import UnsupportedError
+from manyscale.errors import InputError, UnsupportedError
 from manyscale.kernels.assemble import bound_graph
 from manyscale.kernels.compiled import int_array, make_formulas
 from manyscale.kernels.graph import TIME, Graph
@@ -42,6 +42,10 @@ class JumpCode:
         y = np.zeros(self.kernel.size)
         found = self.kernel.evaluate(formulas, 0.0, y, p) if formulas else np.zeros(0)
         n = len(self.system.molecule)
+        bad = np.flatnonzero(~((found[n:] >= 0.0) & np.isfinite(found[n:])))
+        if len(bad):
+            name, value = self.system.propensities[bad[0]].reaction, found[n + bad[0]]
+            raise InputError(f"reaction {name}: its rate constant is {value:g}; give a finite one that is not negative")
         return np.ascontiguousarray(found[:n]), np.ascontiguousarray(found[n:])
 
 

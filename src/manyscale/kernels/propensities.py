@@ -64,6 +64,7 @@ class _Translation:
         self.doubled: list[str] = []
         self.kept: list[str] = []
         self.split: list[str] = []
+        self.left: list[str] = []
 
     def _molecule(self, species: Species, amount: bool) -> Expr:
         one = Number(1.0 / self.per_unit)
@@ -85,6 +86,7 @@ class _Translation:
         for names, what in (
             (self.doubled, "k*A^n of molecules that react with each other read as k*A*(A - 1)..."),
             (self.kept, "laws that are combinatorial already, left as they are"),
+            (self.left, "laws of molecules that react with their like, not mass action, left as they are"),
             (self.split, "laws of two directions, split into two reactions"),
         ):
             if names:
@@ -115,6 +117,9 @@ class _Translation:
         parts = law.terms if isinstance(law, Add) else ()
         negative = [term for term in parts if _is_negative(term)]
         if not reversible or not negative or len(negative) == len(parts):
+            self._one_way(id, law)
+            if any(count > 1 for count in _orders(id, self.model[id].reactants).values()):
+                self.left.append(id)
             return [Propensity(id, self._events(law), change)]
         self.split.append(id)
         positive = [term for term in parts if not _is_negative(term)]
@@ -146,6 +151,24 @@ class _Translation:
             if falls and len(terms) == 1:
                 constant, chosen = self._events(mul(*units)), tuple(sorted(term.states))
         return Propensity(id, self._events(add(*formulas)), change, constant, chosen)
+
+    def _one_way(self, id: str, law: Expr) -> None:
+        """Errors: UnsupportedError for a net rate, which is negative without reactants: as one reaction it would lose
+        the noise and stop where the two directions balance."""
+        reactants = [x.species for x in self.model[id].reactants if x.species in self.index]
+        if not reactants:
+            return
+        y, p = self.kernel.initial()
+        units = self.kernel.evaluate(tuple(self.unit.values()), 0.0, y, p)
+        one = dict(zip(self.unit, units, strict=True))
+        point = np.array(y, dtype=float)
+        for name, i in self.index.items():
+            point[i] = 0.0 if name in reactants else 100.0 * one[name]
+        if self.kernel.evaluate((law,), 0.0, point, p)[0] < 0.0:
+            raise UnsupportedError(
+                "reversible",
+                f"reaction {id}: its law is the net rate of two directions and cannot be split; write it as two reactions",
+            )
 
     def _meet(self, terms: list[MassActionTerm], orders: dict[str, int]) -> bool:
         """Whether each term is a law of molecules that meet: all that are used up take part."""
