@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "bind_arrays.hpp"
 #include "equations.hpp"
 #include "integrators/equation_lanes.hpp"
 #include "integrators/solver.hpp"
@@ -24,9 +25,6 @@ namespace manyscale {
 
 namespace {
 
-using Reals = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
-using Writable = nb::ndarray<double, nb::c_contig, nb::device::cpu>;
-using Places = nb::ndarray<const int32_t, nb::c_contig, nb::device::cpu>;
 using Flags = nb::ndarray<int32_t, nb::c_contig, nb::device::cpu>;
 
 struct Job {
@@ -89,7 +87,7 @@ void work_in_lanes(const Job& job, const std::shared_ptr<const EquationData>& da
 }  // namespace
 
 // Rows that are not reached stay as they are or become NaN; `status` (filled with -1 by the caller) tells: 0 done.
-static void run_many(const std::vector<Equations*>& workers, Reals p, Reals y, Reals atol, Reals times, Places columns,
+static void run_many(const std::vector<Equations*>& workers, Reals p, Reals y, Reals atol, Reals times, Ints columns,
                      double rtol, double tracking, int64_t max_steps, Writable out, Flags status, uintptr_t lane_rhs,
                      uintptr_t lane_jacobian, int lane_slots) {
   if (workers.empty() || !times.size()) throw std::invalid_argument("nothing to do");

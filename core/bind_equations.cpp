@@ -11,19 +11,13 @@
 #include <stdexcept>
 #include <unordered_map>
 
+#include "bind_arrays.hpp"
 #include "equations.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
 
 namespace manyscale {
-
-using Reals = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
-using Ints = nb::ndarray<const int32_t, nb::c_contig, nb::device::cpu>;
-using RealOut = nb::ndarray<double, nb::numpy>;
-
-static std::vector<int32_t> ints(const Ints& a) { return {a.data(), a.data() + a.size()}; }
-static std::vector<double> reals(const Reals& a) { return {a.data(), a.data() + a.size()}; }
 
 static Code code_of(const Ints& a) {
   if (a.ndim() != 2 || a.shape(1) != 5) throw std::invalid_argument("code has shape (count, 5)");
@@ -40,14 +34,6 @@ static Code code_of(const Ints& a) {
 static Program program_of(const Ints& code, const Ints& slot, const Ints& place) {
   if (slot.size() != place.size()) throw std::invalid_argument("as many slots as places");
   return {code_of(code), ints(slot), ints(place)};
-}
-
-static RealOut new_array(std::vector<size_t> shape) {
-  size_t size = 1;
-  for (size_t s : shape) size *= s;
-  double* data = new double[size ? size : 1];
-  nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<double*>(p); });
-  return RealOut(data, shape.size(), shape.data(), owner);
 }
 
 static nb::object int_array(const std::vector<int32_t>& values) {

@@ -11,6 +11,7 @@
 #include <tuple>
 #include <vector>
 
+#include "bind_arrays.hpp"
 #include "jump/jump.hpp"
 
 namespace nb = nanobind;
@@ -19,12 +20,6 @@ using namespace nb::literals;
 namespace manyscale {
 
 namespace {
-
-using Reals = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
-using Writable = nb::ndarray<double, nb::c_contig, nb::device::cpu>;
-using Ints = nb::ndarray<const int32_t, nb::c_contig, nb::device::cpu>;
-
-std::vector<int32_t> ints(const Ints& a) { return {a.data(), a.data() + a.size()}; }
 
 Ragged ragged(const Ints& start, const Ints& item) { return {ints(start), ints(item)}; }
 
@@ -110,11 +105,9 @@ void bind_jump(nb::module_& m) {
         "first"_a, "out"_a, "threads"_a, "most_steps"_a);
   m.def("philox", [](uint64_t seed, uint64_t stream, int count) {
     Philox random(seed, stream);
-    double* data = new double[count + 1];
-    for (int k = 0; k < count; ++k) data[k] = random.uniform();
-    nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<double*>(p); });
-    size_t shape[1] = {static_cast<size_t>(count)};
-    return nb::ndarray<double, nb::numpy>(data, 1, shape, owner);
+    RealOut numbers = new_array({static_cast<size_t>(count)});
+    for (int k = 0; k < count; ++k) numbers.data()[k] = random.uniform();
+    return numbers;
   });
   nb::class_<JumpPath>(m, "JumpPath")
       .def("__init__",
@@ -129,6 +122,7 @@ void bind_jump(nb::module_& m) {
              path.start(t, counts.data());
            })
       .def("set_parameters", [](JumpPath& path, Reals p, Reals scale, Reals constants) {
+        check(path.model(), p, scale, constants);
         path.set_parameters(p.data(), scale.data(), constants.data());
       })
       .def("advance",
@@ -142,12 +136,7 @@ void bind_jump(nb::module_& m) {
            })
       .def_prop_ro("steps", [](JumpPath& path) { return path.steps(); })
       .def("counts", [](JumpPath& path) {
-        const auto& counts = path.counts();
-        double* data = new double[counts.size() + 1];
-        std::copy(counts.begin(), counts.end(), data);
-        nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<double*>(p); });
-        size_t shape[1] = {counts.size()};
-        return nb::ndarray<double, nb::numpy>(data, 1, shape, owner);
+        return array_of(path.counts().data(), path.counts().size());
       });
 }
 

@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "bind_arrays.hpp"
 #include "integrators/delayed.hpp"
 #include "integrators/solver.hpp"
 
@@ -18,18 +19,6 @@ namespace nb = nanobind;
 using namespace nb::literals;
 
 namespace manyscale {
-
-using Reals = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
-using Writable = nb::ndarray<double, nb::c_contig, nb::device::cpu>;
-using RealOut = nb::ndarray<double, nb::numpy>;
-
-static RealOut array_of(const double* data, size_t size) {
-  double* copy = new double[size ? size : 1];
-  std::copy_n(data, size, copy);
-  nb::capsule owner(copy, [](void* p) noexcept { delete[] static_cast<double*>(p); });
-  size_t shape[1] = {size};
-  return RealOut(copy, 1, shape, owner);
-}
 
 static Method method_named(const std::string& name) {
   if (name == "auto") return Method::automatic;
