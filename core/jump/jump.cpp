@@ -82,9 +82,13 @@ double JumpPath::waiting_rate(int& blame, JumpStatus& status) {
   }
   if (least >= 0.0 && std::isfinite(total)) return std::max(total, 0.0);
   status = least < 0.0 ? JumpStatus::negative : JumpStatus::not_finite;
-  for (int j = 0; j < model_->reactions && blame < 0; ++j) {
-    const double value = model_->table ? groups_.value(j) : values_[j];
-    if (least < 0.0 ? value < 0.0 : !std::isfinite(value)) blame = j;
+  const auto value = [&](int j) { return model_->table ? groups_.value(j) : values_[j]; };
+  for (int j = 0; j < model_->reactions; ++j) {
+    if (least < 0.0 ? value(j) < 0.0 : !std::isfinite(value(j))) {
+      blame = j;
+      break;
+    }
+    if (blame < 0 || value(j) > value(blame)) blame = j;  // finite ones can have an infinite sum: the largest
   }
   return 0.0;
 }

@@ -51,6 +51,7 @@ class JumpPath {
   // To `end`; writes the state at each of the `count` times on the way (all <= end) to rows of `out`, in the states'
   // units. Stops at the first time at which a switching function changes its sign.
   JumpAdvance advance(double end, const double* times, int count, double* out, int64_t most_steps);
+  const JumpModel& model() const { return *model_; }
   const std::vector<double>& counts() const { return counts_; }
   double t() const { return t_; }
   int64_t steps() const { return steps_; }

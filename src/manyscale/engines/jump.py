@@ -18,8 +18,7 @@ from manyscale.errors import InputError, SimulationError
 from manyscale.kernels.jump_code import JumpCode, jump_code
 from manyscale.kernels.kernel import Kernel
 
-CHUNK_JUMPS = 5_000_000  # jumps between two looks at interruption
-CHUNK_SECONDS = 0.5
+CHUNK_SECONDS = 0.5  # between two looks at interruption
 FAILURES = {
     "negative": "has a negative propensity",
     "not_finite": "has a propensity that is not a finite number",
@@ -30,7 +29,7 @@ WHOLE = 1e-6  # how far from a whole number a count may be without a remark
 
 def simulate_jump(kernel: Kernel, times, *, values: Mapping[str, float] | None = None, replicates: int | None = None,
                   seed: int | None = None, counts: bool = False, max_steps: int = 1_000_000_000,
-                  progress: Callable[[float], None] | None = None, **_ode_options) -> Trajectory:  # fmt: skip
+                  progress: Callable[[float], None] | None = None) -> Trajectory:  # fmt: skip
     """Exact paths of the jump process. The same seed gives the same paths, whatever the number of threads.
 
     counts: amounts without units are numbers of molecules. Values are in the model's own units, shape (time,), or
@@ -84,13 +83,13 @@ class _Work:
                 )  # fmt: skip
                 self.jumps += jumps
                 if status != "reached":
-                    self._fail(status, path, t, reaction, self._result(out[:done], replicates))
+                    self._fail(status, path, t, reaction)
                 done += size
                 spent = max(time.monotonic() - begun, 1e-4)
                 size = int(np.clip(size * CHUNK_SECONDS / spent, 1, max(4 * size, 64)))
                 self._note(done / count)
-        except KeyboardInterrupt as stop:
-            stop.partial = self._result(out[:done], replicates)  # type: ignore[attr-defined]
+        except (KeyboardInterrupt, SimulationError) as stop:
+            stop.partial = self._result(out[:done], replicates)  # type: ignore[union-attr]
             raise
         return self._result(out, replicates)
 
@@ -104,8 +103,8 @@ class _Work:
             for done in range(count):
                 self._path(done, out[done], rows[done])
                 self._note((done + 1) / count)
-        except KeyboardInterrupt as stop:
-            stop.partial = self._result(out[:done], replicates, rows[:done])  # type: ignore[attr-defined]
+        except (KeyboardInterrupt, SimulationError) as stop:
+            stop.partial = self._result(out[:done], replicates, rows[:done])  # type: ignore[union-attr]
             raise
         return self._result(out, replicates, rows)
 
@@ -133,7 +132,7 @@ class _Work:
             written += count
             y = path.counts() * scale
             if status not in ("reached", "watch"):
-                self._fail(status, stream, t, reaction, None)
+                self._fail(status, stream, t, reaction)
             if status == "reached" and not due:
                 self.jumps += path.steps
                 return
@@ -168,17 +167,16 @@ class _Work:
         if self.progress is not None:
             self.progress(share)
 
-    def _fail(self, status: str, path: int, t: float, reaction: int, partial) -> None:
+    def _fail(self, status: str, path: int, t: float, reaction: int) -> None:
         if status == "step_limit":
             raise SimulationError(
                 f"{self.max_steps:,} jumps were not enough: replicate {path} reached t = {t:g} of {self.times[-1]:g}; raise "
-                "max_steps, shorten the time, or use level='ode' for so many molecules", partial=partial,
-            )  # fmt: skip
+                "max_steps, shorten the time, or use level='ode' for so many molecules"
+            )
         name = self.code.system.propensities[reaction].reaction
         raise SimulationError(
             f"reaction {name} {FAILURES[status]} at t = {t:g} (replicate {path}); a jump process needs laws that are never "
-            "negative and vanish when a reactant is used up: split it into two directions or correct it",
-            partial=partial,
+            "negative and vanish when a reactant is used up: split it into two directions or correct it"
         )
 
 

@@ -42,7 +42,7 @@ class Emitter:
         return "\n".join([*self.declared.values(), *self.functions])
 
     def add_function(self, name: str, graph: Graph, nodes, outputs, places, layout) -> int:
-        """`void name(double t, y, slots, out)`: out[places[k]] = outputs[k].
+        """`void name(double t, y, slots, out)`: out[places[k]] = outputs[k]; a node may be several outputs.
 
         States are read from `y`; whatever has a permanent slot in `layout` (p, constants, what depends on p alone)
         from `slots`. Long code is cut into several functions, because code generation takes more than linear time;
@@ -50,7 +50,9 @@ class Emitter:
         """
         todo = [node for node in nodes if node not in layout.slot]
         pieces = [todo[k : k + PIECE] for k in range(0, len(todo), PIECE)] or [[]]
-        written = dict(zip(outputs, places))
+        written: dict[int, list[int]] = {}
+        for node, place in zip(outputs, places):
+            written.setdefault(node, []).append(place)
         shared = _shared(graph, pieces, layout.slots)
         names = [f"{name}_{k}" for k in range(len(pieces))] if len(pieces) > 1 else [name]
         for piece, own_name in zip(pieces, names):
@@ -59,11 +61,12 @@ class Emitter:
                 body.compute(node)
                 if node in shared:
                     body.store("s", shared[node], body.value(node))
-                if node in written:
-                    body.store("o", written.pop(node), body.value(node))
-            if own_name == names[-1]:
-                for node, place in written.items():
+                for place in written.pop(node, ()):
                     body.store("o", place, body.value(node))
+            if own_name == names[-1]:
+                for node, rest in written.items():
+                    for place in rest:
+                        body.store("o", place, body.value(node))
             self._define(own_name, body.head + body.lines, "internal " if len(names) > 1 else "")
         if len(names) > 1:
             parameters = f"{self.time}, {self.pointer} %y, {self.pointer} %s, {self.pointer} %o"

@@ -116,13 +116,7 @@ def _machine_code(kernel: Kernel, graph: Graph, nodes: list[int], model) -> Any:
         emitter = Emitter(pointer_type())
     except ImportError:
         return None
-    places: dict[int, list[int]] = {}
-    for place, node in enumerate(nodes):
-        places.setdefault(node, []).append(place)
-    first = {node: where[0] for node, where in places.items()}
-    if len(first) < len(nodes):  # equal propensities: the tape writes both
-        return None
-    extra = emitter.add_function("propensities", graph, needed, list(first), list(first.values()), layout)
+    extra = emitter.add_function("propensities", graph, needed, nodes, range(len(nodes)), layout)
     code = compile_module(emitter.module(), ("propensities",))
     model.set_compiled(code.address["propensities"], layout.slots + extra)
     return code

@@ -9,14 +9,16 @@ are combinatorial already stay, laws of two directions become two reactions, and
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from manyscale.errors import InputError, UnsupportedError
 from manyscale.kernels.kernel import Kernel
 from manyscale.kernels.templates import MassActionTerm, mass_action_terms
+from manyscale.model.algebra import is_negated
 from manyscale.model.declared_units import Declarations
-from manyscale.model.expr import Add, Expr, Mul, Number, Symbol, add, mul, power, symbols
+from manyscale.model.expr import Add, Expr, Number, Symbol, add, mul, power, symbols
 from manyscale.model.model import Model
 from manyscale.model.parts import Species
 from manyscale.units import molecules_per_unit
@@ -115,14 +117,14 @@ class _Translation:
 
     def _general(self, id: str, law: Expr, change, reversible: bool) -> list[Propensity]:
         parts = law.terms if isinstance(law, Add) else ()
-        negative = [term for term in parts if _is_negative(term)]
+        negative = [term for term in parts if is_negated(term)]
         if not reversible or not negative or len(negative) == len(parts):
             self._one_way(id, law)
             if any(count > 1 for count in _orders(id, self.model[id].reactants).values()):
                 self.left.append(id)
             return [Propensity(id, self._events(law), change)]
         self.split.append(id)
-        positive = [term for term in parts if not _is_negative(term)]
+        positive = [term for term in parts if not is_negated(term)]
         reverse = tuple((i, -n) for i, n in change)
         return [
             Propensity(id, self._events(add(*positive)), change),
@@ -158,13 +160,7 @@ class _Translation:
         reactants = [x.species for x in self.model[id].reactants if x.species in self.index]
         if not reactants:
             return
-        y, p = self.kernel.initial()
-        units = self.kernel.evaluate(tuple(self.unit.values()), 0.0, y, p)
-        one = dict(zip(self.unit, units, strict=True))
-        point = np.array(y, dtype=float)
-        for name, i in self.index.items():
-            point[i] = 0.0 if name in reactants else 100.0 * one[name]
-        if self.kernel.evaluate((law,), 0.0, point, p)[0] < 0.0:
+        if self._value(law, {id: 0.0 if id in reactants else 100.0 for id in self.index}) < 0.0:
             raise UnsupportedError(
                 "reversible",
                 f"reaction {id}: its law is the net rate of two directions and cannot be split; write it as two reactions",
@@ -186,47 +182,46 @@ class _Translation:
         formula = add(
             *(mul(Number(t.number), *t.constants, *(Symbol(self.system.states[i]) for i in t.states)) for t in terms)
         )
-        y, p = self.kernel.initial()
-        units = self.kernel.evaluate(tuple(self.unit.values()), 0.0, y, p)
-        one = dict(zip(self.unit, units, strict=True))
+        many = dict.fromkeys(self.index, 7.0)
         for name, count in orders.items():
             for k in range(1, count):
-                point = np.full(len(y), 7.0)
-                for id, i in self.index.items():
-                    point[i] = 7.0 * one[id]
-                many = self.kernel.evaluate((formula,), 0.0, point, p)[0]
-                point[self.index[name]] = k * one[name]
-                few = self.kernel.evaluate((formula,), 0.0, point, p)[0]
-                if not abs(few) <= 1e-9 * abs(many):
+                few = self._value(formula, {**many, name: float(k)})
+                if not abs(few) <= 1e-9 * abs(self._value(formula, many)):
                     return False
         return True
+
+    @cached_property
+    def _start(self) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
+        """(y, p, what one molecule is in the meaning of each species) at the start."""
+        y, p = self.kernel.initial()
+        units = self.kernel.evaluate(tuple(self.unit.values()), 0.0, y, p)
+        return y, p, dict(zip(self.unit, units, strict=True))
+
+    def _value(self, formula: Expr, molecules: dict[str, float]) -> float:
+        """A formula where there are so many molecules of each species."""
+        y, p, one = self._start
+        point = np.array(y, dtype=float)
+        for id, count in molecules.items():
+            point[self.index[id]] = count * one[id]
+        return float(self.kernel.evaluate((formula,), 0.0, point, p)[0])
 
     def _events(self, extent: Expr) -> Expr:
         """Events per time from extent per time."""
         return extent if self.per_unit == 1.0 else mul(Number(self.per_unit), extent)
 
     def _change(self, id: str) -> tuple[tuple[int, int], ...]:
-        column = self.system.rate_index[id]
-        found = []
-        for i, j, number in self.system.stoichiometry:
-            if j == column and number:
-                if number.denominator != 1:
-                    raise UnsupportedError(
-                        "stoichiometry",
-                        f"reaction {id}: a stoichiometry of {float(number):g} has no meaning as a jump; use whole numbers",
-                    )
-                found.append((i, int(number)))
-        return tuple(found)
+        column = self.system.columns[self.system.rate_index[id]]
+        for number in column.values():
+            if number.denominator != 1:
+                raise UnsupportedError(
+                    "stoichiometry",
+                    f"reaction {id}: a stoichiometry of {float(number):g} has no meaning as a jump; use whole numbers",
+                )
+        return tuple((i, int(number)) for i, number in column.items())
 
 
 def _negative(term: MassActionTerm) -> MassActionTerm:
     return MassActionTerm(-term.number, term.constants, term.states)
-
-
-def _is_negative(term: Expr) -> bool:
-    if isinstance(term, Number):
-        return term.value < 0.0
-    return isinstance(term, Mul) and sum(isinstance(f, Number) and f.value < 0.0 for f in term.factors) % 2 == 1
 
 
 def _orders(id: str, side) -> dict[str, int]:
