@@ -227,14 +227,14 @@ def nondimensionalize(
     json: Json = False,
 ) -> None:
     """Take the dimensions out of a model: scales, groups, what is small and what it compares."""
+    from manyscale.engines.simulate import as_model
     from manyscale.reports.dimensionless import write_all
     from manyscale.scales.nondimensional import nondimensionalize as run
-    from manyscale.study.source import open_model
     from manyscale.study.values import with_values
 
     with output(json) as answer, progress() as note:
         question = _question(observables, horizon, 0.05, region)
-        found = run(with_values(open_model(model)[0], parse_values(set_)), question, progress=note)
+        found = run(with_values(as_model(model), parse_values(set_)), question, progress=note)
         answer.json = found.to_dict()
         say(str(found), answer.quiet)
         for name, path in write_all(found, out).items() if out is not None else ():
@@ -251,12 +251,12 @@ def audit(
 ) -> None:
     """Say which quasi-steady-state laws (Michaelis-Menten and the like) hold for the model's own parameters."""
     from manyscale.bridges.audit import audit as run
-    from manyscale.study.source import open_model
+    from manyscale.engines.simulate import as_model
     from manyscale.study.values import with_values
 
     with output(json) as answer, progress() as note:
         question = _question(None, horizon, tolerance, None)
-        found = run(with_values(open_model(model)[0], parse_values(set_)), question, progress=note)
+        found = run(with_values(as_model(model), parse_values(set_)), question, progress=note)
         answer.json = found.to_dict()
         say(str(found), answer.quiet)
 
@@ -298,12 +298,10 @@ def reduce(
         )
         for line in verdict_lines(study):
             say(line, answer.quiet)
-        if explain and study.reduction is not None:
+        if explain and study.reduction is not None and study.resolved is not None:
             from manyscale.bridges.explain import explain as in_words
-            from manyscale.scales import resolve
 
-            question = resolve(study.reduction.fine, _question(observables, horizon, tolerance, region))
-            for line in ("", *in_words(study.reduction, question)):
+            for line in ("", *in_words(study.reduction, study.resolved)):
                 say(line, answer.quiet)
         answer.json = study.summary()
         if study.chain and study.coarse is not None:

@@ -35,7 +35,7 @@ __all__ = [
     "registry", "to_pint", "unit_label", "units_of",
 ]  # fmt: skip
 AVOGADRO = 6.02214076e23  # per mole, exact since 2019
-MOLE, ITEM = 5, 7  # positions of the bases in a unit's exponents
+MOLE, ITEM = BASES.index("mole"), BASES.index("item")  # positions in a unit's exponents
 Parts = tuple[UnitPart, ...]
 
 

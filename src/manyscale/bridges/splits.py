@@ -16,7 +16,7 @@ import numpy as np
 
 from manyscale.bridges.error_estimate import Estimate, Sampled, estimate, spectral_gap
 from manyscale.bridges.time.network import plain
-from manyscale.bridges.time.split import Split, columns, matrix, partners
+from manyscale.bridges.time.split import Split, matrix, partners
 from manyscale.bridges.trials import telling_rows
 from manyscale.kernels.kernel import Kernel
 from manyscale.model.model import Model
@@ -45,7 +45,7 @@ class Survey:
 
     def __post_init__(self):
         self.system = self.kernel.system
-        self.columns = columns(self.system)
+        self.columns = self.system.columns
         size = self.kernel.size
         y, p = self.kernel.initial()
         factors = np.asarray(self.kernel.evaluate(self.system.row_factors, 0.0, y, p), dtype=float)

@@ -20,7 +20,7 @@ from manyscale.analysis.steady import SteadyState, steady_state
 from manyscale.circuits.embedding import embedded
 from manyscale.circuits.frontier import Isocost, Pareto, undominated
 from manyscale.circuits.module import Module
-from manyscale.circuits.resources import Gene, Host, find_host, gene_ids, with_genes
+from manyscale.circuits.resources import Gene, Host, find_host, gene_ids, rising_numbers, with_genes
 from manyscale.engines.simulate import as_model
 from manyscale.errors import InputError, SimulationError
 from manyscale.kernels import compile_model
@@ -104,15 +104,7 @@ class Burden:
         """Product rate against growth as all strengths are multiplied by `factors` (default: 49 from 0.01 to 1000).
 
         Ctrl-C keeps what is done. Errors: InputError for factors that are not positive and rising."""
-        given = np.geomspace(1e-2, 1e3, 49) if factors is None else np.asarray(factors, dtype=float)
-        if (
-            given.ndim != 1
-            or given.size < 2
-            or not np.isfinite(given).all()
-            or (given <= 0).any()
-            or (np.diff(given) <= 0).any()
-        ):
-            raise InputError("factors: give at least two positive numbers, rising")
+        given = rising_numbers(np.geomspace(1e-2, 1e3, 49) if factors is None else factors, "factors", 2)
         strengths = [{gene_ids(g)["strength"]: g.strength * x for g in self.genes} for x in given]
         rows, stopped = self._scan(strengths, progress)
         v = self.host

@@ -15,18 +15,19 @@ from fractions import Fraction
 from manyscale.analysis.steady import steady_state
 from manyscale.circuits.renaming import renamed
 from manyscale.circuits.resources import Gene, Host, gene_ids, with_genes
+from manyscale.circuits.unit_systems import base_unit
 from manyscale.errors import InputError, SimulationError, UnitsError
 from manyscale.model.algebra import differentiate, inline_functions
 from manyscale.model.check import check, raise_violations
-from manyscale.model.dimensions import KINDS, Unit, units_by_id
+from manyscale.model.dimensions import KINDS
 from manyscale.model.evaluate import evaluate
 from manyscale.model.expr import Expr, Number, Symbol, substitute, symbols
 from manyscale.model.model import Model
 from manyscale.model.parts import Participant, Reaction, Species
 from manyscale.model.structure import conservation_laws
+from manyscale.units import molecules_per_unit
 
 __all__ = ["embedded"]
-AVOGADRO = 6.02214076e23
 
 
 @dataclass(frozen=True)
@@ -126,10 +127,7 @@ def _free_names(circuit: Model, host: Host) -> Model:
 
 
 def _scale(circuit: Model, host: Host) -> _Scale:
-    known = {**KINDS, **units_by_id(circuit.units)}
-    units: dict[str, Unit | None] = {
-        k: known.get(getattr(circuit, f"{k}_units") or "") for k in ("time", "substance", "volume")
-    }
+    units = {k: base_unit(circuit, k) for k in ("time", "substance", "volume")}
     amounts = all(s.only_substance for s in circuit.species)
     missing = [k for k, u in units.items() if u is None and not (k == "volume" and amounts)]
     if missing:
@@ -140,11 +138,8 @@ def _scale(circuit: Model, host: Host) -> _Scale:
     assert time is not None and substance is not None
     if not time.same_dimension(KINDS["second"]):
         raise UnitsError("the circuit's unit of time is not a time; a host needs minutes")
-    if substance.same_dimension(KINDS["mole"]):
-        molecules = substance.factor * AVOGADRO
-    elif substance.same_dimension(KINDS["item"]):
-        molecules = substance.factor
-    else:
+    molecules = molecules_per_unit(substance)
+    if molecules is None:
         raise UnitsError("the circuit's unit of substance counts neither moles nor molecules; a host needs molecules")
     per_time = 60.0 * host.minutes / time.factor
     if amounts:

@@ -12,8 +12,9 @@ R_jk = sum_i total_i Cov_i(n_j, n_k)/x_k with the numbers n of bound copies.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -54,30 +55,22 @@ class FastBinding:
         return tuple(self.kernel.system.states[i] for i in self.fast)
 
 
-def columns(kernel: Kernel) -> list[dict[int, float]]:
-    """Net stoichiometry per reaction: state -> number."""
-    found: list[dict[int, float]] = [{} for _ in kernel.system.rates]
-    for i, j, x in kernel.system.stoichiometry:
-        found[j][i] = found[j].get(i, 0.0) + float(x)
-    return [{i: x for i, x in column.items() if x} for column in found]
-
-
 def reversible_associations(kernel: Kernel) -> dict[int, tuple[int, ...]]:
     """Complex (state) -> the reactions that make and unmake it, for every association that goes both ways.
 
     An association lowers the number of molecules (A + B <-> C, 2 A <-> C) or joins something to a fixed species
     (A <-> C with a boundary species as reactant). Both ways: one reaction whose rate can be negative, or two reactions.
     """
-    model, net = kernel.model, columns(kernel)
+    model, net = kernel.model, kernel.system.columns
     groups: dict[tuple, list[int]] = {}
     for j, column in enumerate(net):
         if column:
-            sign = 1.0 if column[min(column)] > 0 else -1.0
+            sign = 1 if column[min(column)] > 0 else -1
             groups.setdefault(tuple(sorted((i, sign * x) for i, x in column.items())), []).append(j)
     found: dict[int, list[int]] = {}
     for column, members in groups.items():
         backward = any(_two_ways(kernel, j) for j in members) or len(
-            {np.sign(net[j][column[0][0]]) for j in members}
+            {net[j][column[0][0]] > 0 for j in members}
         ) == 2  # fmt: skip
         if not backward:
             continue
@@ -96,13 +89,13 @@ def reversible_associations(kernel: Kernel) -> dict[int, tuple[int, ...]]:
     return {c: tuple(sorted(set(js))) for c, js in found.items()}
 
 
-def _joined_to_fixed(model: Model, net: Sequence[dict[int, float]], members: Sequence[int]) -> int | None:
+def _joined_to_fixed(model: Model, net: Sequence[Mapping[int, Fraction]], members: Sequence[int]) -> int | None:
     """What one species becomes by taking up a fixed one, None where no fixed species takes part on one side only."""
     for j in members:
         reaction = model.reactions[j]
         sides = [any(_is_fixed(model, p.species) for p in side) for side in (reaction.reactants, reaction.products)]
         if sides[0] != sides[1]:
-            sign = 1.0 if sides[0] else -1.0
+            sign = 1 if sides[0] else -1
             made = [i for i, x in net[j].items() if sign * x > 0]
             if len(made) == 1:
                 return made[0]
@@ -134,7 +127,7 @@ def find(model: Model, ports: Collection[str], inside: Collection[str]) -> FastB
     ports: shared species; inside: ids of the upstream module's species. Errors: InputError where nothing binds a port.
     """
     kernel = compile_model(model)
-    system, net = kernel.system, columns(kernel)
+    system, net = kernel.system, kernel.system.columns
     if system.mass is not None or system.delays:
         raise InputError(
             f"{model.id!r}: models with algebraic equations, declared fast reactions or delays are not split"
@@ -148,7 +141,7 @@ def find(model: Model, ports: Collection[str], inside: Collection[str]) -> FastB
     binders = {c: js for c, js in binders.items() if c in fast}
     chosen = sorted({j for js in binders.values() for j in js})
     chosen, extra = _with_turnover(kernel, net, chosen, fast, inside)
-    basis = _laws(kernel, net, chosen)
+    basis = _laws(kernel, chosen)
     whole = [set(law.coefficients) for law in all_laws(model, system)]
     ligands, sites, closed, others = [], [], [], []
     y, p = kernel.initial()
@@ -185,7 +178,7 @@ def find(model: Model, ports: Collection[str], inside: Collection[str]) -> FastB
     )  # fmt: skip
 
 
-def _laws(kernel: Kernel, net: list[dict[int, float]], chosen: Sequence[int]):
+def _laws(kernel: Kernel, chosen: Sequence[int]):
     wanted = set(chosen)
     entries = [(i, j, x) for i, j, x in kernel.system.stoichiometry if j in wanted]
     return conservation_laws(entries, kernel.system.states)
@@ -198,7 +191,7 @@ def _with_turnover(kernel: Kernel, net, chosen: list[int], fast: set[int], insid
     whole = {s for law in all_laws(kernel.model, kernel.system) for s in law.coefficients if len(law.coefficients) > 1}
     totals = [
         {states.index(s): float(c) for s, c in law.coefficients.items()}
-        for law in _laws(kernel, net, chosen)
+        for law in _laws(kernel, chosen)
         if any(s in inside for s in law.coefficients)
     ]
     touched = {i for j in chosen for i in net[j]}
@@ -211,14 +204,14 @@ def _with_turnover(kernel: Kernel, net, chosen: list[int], fast: set[int], insid
             own = [i for i in column if states[i] not in inside]
             if not own or not all(states[i] in whole or i in touched for i in own):
                 continue
-            if any(abs(sum(total.get(i, 0.0) * x for i, x in column.items())) > 1e-12 for total in totals):
+            if any(abs(sum(total.get(i, 0.0) * float(x) for i, x in column.items())) > 1e-12 for total in totals):
                 continue
             found.add(j)
             touched |= set(column)
             changed = True
     added = sorted(found - set(chosen))
     heads = set()  # one form per closed total stays free, the others follow
-    for law in _laws(kernel, net, sorted(found)):
+    for law in _laws(kernel, sorted(found)):
         forms = [states.index(s) for s in law.coefficients]
         forms = [i for i in forms if i not in fast and states[i] not in inside]
         if any(i in net[j] for j in added for i in forms):

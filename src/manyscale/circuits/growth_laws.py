@@ -20,10 +20,11 @@ import numpy as np
 from manyscale.analysis.steady import steady_state
 from manyscale.bridges.bridge import Bridge
 from manyscale.bridges.certificate import Assumption, Certificate, ErrorStatement, Refusal, source_hash, versions
+from manyscale.circuits.power_laws import carried, formula
 from manyscale.circuits.resources import find_host
 from manyscale.errors import InputError, ManyscaleError
 from manyscale.model.build import build
-from manyscale.model.expr import Expr, Symbol, mul, power
+from manyscale.model.expr import Expr, Symbol
 from manyscale.model.model import Model
 from manyscale.model.parse import parse
 
@@ -69,7 +70,7 @@ def growth_laws(nutrient: tuple[float, float] = (0.08, 1.0), *, tolerance: float
     if worst > tolerance:
         return Refusal("growth_laws", "ribosomes or the rest do not follow lines of growth over this range of nutrients",
                        worst, tolerance, max(error, key=lambda k: error[k]) + f", {where}")  # fmt: skip
-    slopes = _exponents(fine, own, fits, base)
+    slopes = _exponents(fine, own, fits)
     boxed = _in_box(fine, own, base, slopes, between, factor, points, seed)
     if boxed > tolerance:
         return Refusal("growth_laws", "lines carried along with the constants deviate too much within the stated box",
@@ -104,7 +105,7 @@ def _errors(rows: Mapping[str, np.ndarray], four: Mapping[str, float]) -> dict[s
     return {id: float(np.abs(x - rows[id]).max() / np.abs(rows[id]).max()) for id, x in said.items()}
 
 
-def _exponents(fine: Model, own: Mapping[str, float], fits: np.ndarray, base: Mapping[str, float]):
+def _exponents(fine: Model, own: Mapping[str, float], fits: np.ndarray):
     """Constant -> exponents of the four parameters, by central differences of the whole construction."""
     found: dict[str, dict[str, float]] = {}
     width = np.log((1 + STEP) / (1 - STEP))
@@ -119,10 +120,6 @@ def _exponents(fine: Model, own: Mapping[str, float], fits: np.ndarray, base: Ma
     return found
 
 
-def _carried(base: Mapping[str, float], slopes, ratio: Mapping[str, float]) -> dict[str, float]:
-    return {n: base[n] * float(np.prod([ratio[id] ** x.get(n, 0.0) for id, x in slopes.items()])) for n in FITTED}
-
-
 def _in_box(fine, own, base, slopes, between, factor: float, points: int, seed: int) -> float:
     rng, worst, done = np.random.default_rng(seed), 0.0, 0
     for _ in range(points):
@@ -132,7 +129,7 @@ def _in_box(fine, own, base, slopes, between, factor: float, points: int, seed: 
         except ManyscaleError:
             continue
         done += 1
-        worst = max(worst, *_errors(rows, _carried(base, slopes, ratio)).values())
+        worst = max(worst, *_errors(rows, carried(base, slopes, ratio)).values())
     if not done:
         raise InputError("growth_laws: the cell has no steady state anywhere in the box; make `factor` smaller")
     return worst
@@ -144,9 +141,7 @@ def _bridge(fine, own, base, slopes, box, errors, tolerance, factor, points, row
     spread = rows["phi_R"] - np.polyval(np.polyfit(rows["growth"], rows["phi_R"], 1), rows["growth"])
     r_squared = 1.0 - float(spread @ spread) / float(((rows["phi_R"] - rows["phi_R"].mean()) ** 2).sum())
     formulas: dict[str, Expr] = {"kappa_n": parse(KAPPA_N)}
-    for name in FITTED:
-        parts = [power(mul(Symbol(id), 1.0 / own[id]), x[name]) for id, x in slopes.items() if name in x]
-        formulas[name] = mul(base[name], *parts)
+    formulas |= {name: formula(name, base, slopes, own) for name in FITTED}
     certificate = Certificate(
         "measured",
         f"Balanced growth of the cell is that of three sectors: phi_R = {base['phi_0']:.4g} + growth/({base['kappa_t']:.4g}/min), "

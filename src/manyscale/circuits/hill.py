@@ -19,9 +19,10 @@ from manyscale.bridges.certificate import Assumption, Certificate, ErrorStatemen
 from manyscale.circuits.cooperativity import Steepness, steepness
 from manyscale.circuits.measures import hill as hill_curve
 from manyscale.circuits.module import Module
+from manyscale.circuits.power_laws import carried, formula
 from manyscale.engines.simulate import as_model
 from manyscale.errors import InputError, ManyscaleError
-from manyscale.model.expr import Expr, Number, Symbol, add, mul, power
+from manyscale.model.expr import Symbol, add, mul, power
 from manyscale.model.model import Model
 from manyscale.model.parts import Parameter, Rule, Species
 
@@ -52,7 +53,7 @@ def hill(model: Module | Model | str | Path, input: str, output: str, *, toleran
     own = {id: _value(fine, id) for id in matter}
     base = _four(found)
     slopes, skipped = _exponents(fine, found, own, base, values)
-    formulas = _formulas(base, slopes, own)
+    formulas = {f"hill_{name}": formula(name, base, slopes, own) for name in NAMES}
     errors, failed = _checked(fine, found, own, slopes, base, box, factor, points, seed, values)
     worst = max(errors)
     if worst > tolerance:
@@ -142,25 +143,13 @@ def _plain(x: float) -> float:
     return float(round(x)) if abs(x - round(x)) < 1e-4 else x
 
 
-def _formulas(base, slopes, own) -> dict[str, Expr]:
-    found: dict[str, Expr] = {}
-    for name in NAMES:
-        ratio = [power(mul(Symbol(id), 1.0 / own[id]), one[name]) for id, one in slopes.items() if one[name]]
-        found[f"hill_{name}"] = mul(base[name], *ratio) if base[name] else Number(0.0)
-    return found
-
-
-def _carried(base, slopes, ratios: Mapping[str, float]) -> dict[str, float]:
-    return {n: base[n] * float(np.prod([ratios[id] ** one[n] for id, one in slopes.items()])) for n in NAMES}
-
-
 def _checked(model, found: Steepness, own, slopes, base, box, factor, points, seed, values):
     """(errors, failed): largest deviation as a share of the range at the model itself and at random points of the box."""
     random = np.random.default_rng(seed)
     errors, failed = [], {}
     for k in range(points + 1):
         shift = {id: 1.0 if k == 0 else float(factor ** random.uniform(-1, 1)) for id in slopes}
-        four = _carried(base, slopes, shift)
+        four = carried(base, slopes, shift)
         try:
             there = steepness(model, found.input, found.output,
                               values={**(values or {}), **{id: own[id] * r for id, r in shift.items()}})  # fmt: skip

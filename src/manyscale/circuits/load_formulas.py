@@ -110,16 +110,12 @@ def _bound(one) -> dict[str, Expr] | None:
 
 
 def _same_change(part, g: int, j: int) -> bool:
-    from manyscale.circuits.fast_binding import columns
-
-    net = columns(part.kernel)
+    net = part.kernel.system.columns
     return {i: abs(x) for i, x in net[g].items()} == {i: abs(x) for i, x in net[j].items()}
 
 
 def _sign(part, g: int, c: int) -> float:
-    from manyscale.circuits.fast_binding import columns
-
-    return float(np.sign(columns(part.kernel)[g].get(c, 1.0)))
+    return 1.0 if part.kernel.system.columns[g].get(c, 1) > 0 else -1.0
 
 
 def _resolved(rules: dict[str, Expr]) -> dict[str, Expr]:

@@ -84,7 +84,7 @@ def memory(circuit: Module | Model | str | Path, host: Host | str = "weisse_2015
         raise InputError("memory needs a circuit given as a model; constitutive genes have one state")
     found = burden(circuit, host, values=values, lengths=lengths)
     factor = {gene_ids(g)["strength"]: g.strength * expression for g in found.genes}
-    models = {"held": _held(found), "competition": _fixed_dilution(found, found.model), "host": found.model}
+    models = {"held": _held(found), "competition": _fixed_dilution(found), "host": found.model}
     states, starts = {}, 0
     for name, model in models.items():
         states[name], starts = _stable(found, model, factor)
@@ -126,15 +126,16 @@ def _held(found: Burden) -> Model:
                         reactions=tuple(reactions), rules=())  # fmt: skip
 
 
-def _fixed_dilution(found: Burden, model: Model) -> Model:
+def _fixed_dilution(found: Burden) -> Model:
     """What the circuit holds is diluted as in the unburdened cell; the rest of the cell grows as it does."""
     _, reactions = _own(found)
     rate = {found.host.growth: Number(float(found.alone[found.host.growth]))}
     mine = {r.id for r in reactions}
     changed = tuple(
-        replace(r, rate=substitute(r.rate, rate)) if r.id in mine and r.rate is not None else r for r in model.reactions
+        replace(r, rate=substitute(r.rate, rate)) if r.id in mine and r.rate is not None else r
+        for r in found.model.reactions
     )
-    return model.replace(id=f"{model.id}_fixed_dilution", reactions=changed)
+    return found.model.replace(id=f"{found.model.id}_fixed_dilution", reactions=changed)
 
 
 def _stable(found: Burden, model: Model, factor: Mapping[str, float]) -> tuple[list[SteadyState], int]:

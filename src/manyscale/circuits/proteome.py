@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from manyscale.analysis.steady import steady_state
-from manyscale.circuits.resources import Host, find_host
+from manyscale.circuits.resources import Host, find_host, rising_numbers
 from manyscale.engines.simulate import as_model
 from manyscale.errors import InputError
 from manyscale.kernels import compile_model
@@ -124,15 +124,7 @@ def growth_law(host: Host | str = "weisse_2015", nutrient: Sequence[float] | Non
     values: changes of other constants. Errors: InputError for a range that is not positive and rising.
     """
     cell = find_host(host)
-    given = np.geomspace(0.08, 1.0, 8) if nutrient is None else np.asarray(nutrient, dtype=float)
-    if (
-        given.ndim != 1
-        or given.size < 3
-        or not np.isfinite(given).all()
-        or (given <= 0).any()
-        or (np.diff(given) <= 0).any()
-    ):
-        raise InputError("nutrient: give at least three positive numbers, rising")
+    given = rising_numbers(np.geomspace(0.08, 1.0, 8) if nutrient is None else nutrient, "nutrient", 3)
     rows = [steady_state(cell.model, {**(values or {}), cell.nutrient: float(x)}).values for x in given]
     length = cell.lengths[cell.ribosome]
     rate = np.array([v[cell.growth] for v in rows])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+
+import numpy as np
 
 from manyscale.errors import InputError
 from manyscale.kernels.flatten import near
@@ -14,7 +16,16 @@ from manyscale.model.model import Model
 from manyscale.model.parse import parse
 from manyscale.model.parts import Parameter, Participant, Reaction, Species
 
-__all__ = ["Gene", "Host", "find_host", "gene_ids", "with_genes"]
+__all__ = ["Gene", "Host", "find_host", "gene_ids", "rising_numbers", "with_genes"]
+
+
+def rising_numbers(values: Sequence[float], what: str, least: int) -> np.ndarray:
+    """Numbers of a scan as an array. Errors: InputError unless they are at least `least` (2 or 3) positive ones that rise."""
+    given = np.asarray(values, dtype=float)
+    short = given.ndim != 1 or given.size < least
+    if short or not np.isfinite(given).all() or (given <= 0).any() or (np.diff(given) <= 0).any():
+        raise InputError(f"{what}: give at least {'two' if least == 2 else 'three'} positive numbers, rising")
+    return given
 
 
 @dataclass(frozen=True)

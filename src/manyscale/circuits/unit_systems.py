@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from manyscale.circuits.renaming import renamed
 from manyscale.errors import UnitsError
-from manyscale.model.dimensions import BASES, KINDS, Unit, units_by_id
-from manyscale.model.expr import Expr, Number, walk
+from manyscale.model.dimensions import BASES, KINDS, Unit, unit_text, units_by_id
+from manyscale.model.expr import Number, walk
 from manyscale.model.model import Model
 from manyscale.model.parts import Parameter, Species, UnitDefinition, UnitPart
 from manyscale.model.unit_check import check_units, unit_of
+from manyscale.units import ITEM, MOLE
 
 _KINDS = ("time", "substance", "volume")
 
@@ -26,7 +27,7 @@ def same_units(model: Model, target: Model, shared: Mapping[str, str]) -> Model:
         a, b = unit_of(model, own), unit_of(target, other)
         if a is not None and b is not None and not a.same_dimension(b):
             raise UnitsError(
-                f"{other!r} upstream and {own!r} downstream have different dimensions ({_text(b)} and {_text(a)})"
+                f"{other!r} upstream and {own!r} downstream have different dimensions ({unit_text(b)} and {unit_text(a)})"
             )
     factors = _factors(model, target)
     if factors is None:
@@ -40,13 +41,7 @@ def same_system(model: Model, target: Model) -> bool:
     return _factors(model, target) is None
 
 
-def _text(unit: Unit) -> str:
-    from manyscale.model.dimensions import unit_text
-
-    return unit_text(unit)
-
-
-def _base(model: Model, kind: str) -> Unit | None:
+def base_unit(model: Model, kind: str) -> Unit | None:
     """The unit of time, substance or volume of a model, None where it says nothing."""
     id = getattr(model, f"{kind}_units")
     return None if id is None else {**KINDS, **units_by_id(model.units)}.get(id)
@@ -57,7 +52,7 @@ def _factors(model: Model, target: Model) -> dict[str, Unit] | None:
     differ = False
     found = {}
     for kind in _KINDS:
-        a, b = _base(model, kind), _base(target, kind)
+        a, b = base_unit(model, kind), base_unit(target, kind)
         if a is None or b is None:
             continue
         found[kind] = a / b
@@ -66,7 +61,7 @@ def _factors(model: Model, target: Model) -> dict[str, Unit] | None:
                 "one module counts molecules, the other moles; write both in the same way (a volume turns one into the other)"
             )
         if not a.same_dimension(b):
-            raise UnitsError(f"the unit of {kind} is {_text(b)} upstream and {_text(a)} downstream")
+            raise UnitsError(f"the unit of {kind} is {unit_text(b)} upstream and {unit_text(a)} downstream")
         differ = differ or not a.same(b)
     return found if differ else None
 
@@ -85,20 +80,11 @@ def _refuse_unclear(model: Model) -> None:
             f"{model.id!r} has other units than the module it is joined to; {', '.join(bare[:4])} has no unit, so it "
             "cannot be converted; give it one"
         )
-    for formula in _formulas(model):
+    for formula in model.formulas():
         if any(type(node) is Number and node.units is not None for node in walk(formula)):
             raise UnitsError(
                 f"{model.id!r}: numbers with units inside formulas are not converted; make them parameters"
             )
-
-
-def _formulas(model: Model) -> list[Expr]:
-    found = [r.rate for r in model.reactions if r.rate is not None] + [r.formula for r in model.rules]
-    found += [a.formula for a in model.initial_assignments]
-    for event in model.events:
-        found += [event.trigger, *(value for _, value in event.assignments)]
-        found += [f for f in (event.delay, event.priority) if f is not None]
-    return found
 
 
 def _converted(model: Model, target: Model, factors: Mapping[str, Unit]) -> Model:
@@ -107,14 +93,14 @@ def _converted(model: Model, target: Model, factors: Mapping[str, Unit]) -> Mode
     volume = factors["volume"].factor if "volume" in factors else 1.0
     known = {**KINDS, **units_by_id(model.units)}
     made: dict[str, UnitDefinition] = {}
-    counted = _base(model, "substance")
+    counted = base_unit(model, "substance")
 
     def scaled(part: Parameter) -> Parameter:
         unit = known.get(part.units or "")
         if unit is None or part.value is None:
             return part
         powers = unit.exponents
-        n = powers[BASES.index("item" if counted is not None and counted.exponents[7] else "mole")]
+        n = powers[ITEM if counted is not None and counted.exponents[ITEM] else MOLE]
         t, length = powers[BASES.index("second")], powers[BASES.index("metre")]
         factor = amount**n * time**t * volume ** (length / 3.0)
         if factor == 1.0:

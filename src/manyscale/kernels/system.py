@@ -102,6 +102,14 @@ class System:
         return {name: i for i, name in enumerate(self.parameters)}
 
     @cached_property
+    def columns(self) -> tuple[dict[int, Fraction], ...]:
+        """Net stoichiometry of each reaction, in amounts: state -> number, without zeros."""
+        result: list[dict[int, Fraction]] = [{} for _ in self.rates]
+        for i, j, value in self.stoichiometry:
+            result[j][i] = result[j].get(i, Fraction(0)) + Fraction(value)
+        return tuple({i: v for i, v in column.items() if v} for column in result)
+
+    @cached_property
     def rate_index(self) -> dict[str, int]:
         return {name: i for i, (name, _) in enumerate(self.rates)}
 

@@ -38,7 +38,7 @@ from manyscale.model.printing import infix
 from manyscale.model.simplify import Keys, simplify
 
 __all__ = [
-    "as_fraction", "collect_linear", "differentiate", "evaluate", "free_of", "inline_functions", "polynomial_in",
+    "as_fraction", "collect_linear", "differentiate", "evaluate", "free_of", "inline_functions", "is_negated", "polynomial_in",
     "simplify", "size",
 ]  # fmt: skip
 MAX_NODES = 200_000  # of a formula after inlining
@@ -53,6 +53,18 @@ def free_of(expr: Expr, names: str | Iterable[str]) -> bool:
 def size(expr: Expr) -> int:
     """Number of different sub-expressions: what evaluation costs when common ones are shared."""
     return len(set(walk(expr)))
+
+
+def is_negated(expr: Expr) -> bool:
+    """Whether the expression is written with a minus sign, or is a sum of such."""
+    match expr:
+        case Number(value):
+            return value < 0
+        case Mul(factors):
+            return sum(is_negated(factor) for factor in factors) % 2 == 1
+        case Add(terms):
+            return all(is_negated(term) for term in terms)
+    return False
 
 
 # Derivatives

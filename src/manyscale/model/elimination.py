@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from heapq import heapify, heappop, heappush
 from math import gcd, lcm
+from typing import TypeVar
 
 Row = dict[int, int]
+K = TypeVar("K")
 
 
 def whole(row: Mapping[int, Fraction | int]) -> Row:
@@ -37,6 +39,16 @@ def combine(row: Row, other: Row, column: int) -> Row:
         else:
             del result[j]
     return reduced(result)
+
+
+def subtract(row: dict[K, Fraction], other: Mapping[K, Fraction], factor: Fraction) -> None:
+    """row -= factor * other, in place; zeros are dropped."""
+    for key, value in other.items():
+        new = row.get(key, Fraction(0)) - factor * value
+        if new:
+            row[key] = new
+        else:
+            row.pop(key, None)
 
 
 class TooDense(Exception):

@@ -71,6 +71,24 @@ class Model:
                 if participant.id:
                     yield participant
 
+    def formulas(self) -> Iterator:
+        """Every formula except stoichiometries."""
+        for assignment in self.initial_assignments:
+            yield assignment.formula
+        for rule in self.rules:
+            yield rule.formula
+        for function in self.functions:
+            yield function.body
+        for constraint in self.constraints:
+            yield constraint.condition
+        for reaction in self.reactions:
+            if reaction.rate is not None:
+                yield reaction.rate
+        for event in self.events:
+            yield event.trigger
+            yield from (formula for formula in (event.delay, event.priority) if formula is not None)
+            yield from (formula for _, formula in event.assignments)
+
     @cached_property
     def by_id(self) -> dict[str, object]:
         """Part by id."""

@@ -83,7 +83,7 @@ def _check(question: Question) -> None:
 
 def _observables(model: Model, kernel: Kernel, question: Question, remarks: list[str]) -> tuple[str, ...]:
     if question.observables:
-        check_observables(kernel, question)
+        _check_observables(kernel, question)
         return tuple(dict.fromkeys(question.observables))
     changing = {*kernel.system.states, *kernel.system.definitions}
     targets = {target for event in model.events for target, _ in event.assignments}
@@ -101,7 +101,7 @@ def _observables(model: Model, kernel: Kernel, question: Question, remarks: list
     return tuple(found)
 
 
-def check_observables(kernel: Kernel, question: Question) -> None:
+def _check_observables(kernel: Kernel, question: Question) -> None:
     """Errors: InputError for an observable that the model does not have."""
     known = kernel.names
     for id in question.observables:

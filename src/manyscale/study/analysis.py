@@ -11,11 +11,11 @@ from typing import Any
 
 from manyscale.bridges.bridge import Chain
 from manyscale.bridges.certificate import Refusal
+from manyscale.engines.simulate import as_model
 from manyscale.errors import SimulationError
 from manyscale.kernels import compile_model
 from manyscale.model.model import Model
 from manyscale.model.question import Question
-from manyscale.scales.resolve import check_observables
 from manyscale.study import drawing, runs
 from manyscale.study.labels import labels
 from manyscale.study.record import Study
@@ -63,7 +63,7 @@ def measured(
 
     note = progress or (lambda *_: None)
     note("reading")
-    fine = with_values(open_model(model)[0], values)
+    fine = with_values(as_model(model), values)
     asked = question or Question()
     note("measuring time scales")
     question = resolve(fine, asked)
@@ -103,7 +103,7 @@ class _Work:
         with self.stage("read", "reading"):
             given, provenance = open_model(source)
             fine = with_values(given, values)
-            check_observables(compile_model(fine), asked)
+            compile_model(fine)
         question, scales, refusals = self._measure(fine, asked)
         chain = Chain(fine)
         if question.resolved:
@@ -133,6 +133,7 @@ class _Work:
             versions=versions(),
             stopped=self.stopped,
             fine=fine,
+            resolved=question if question.resolved else None,
             reduction=chain,
             coarse=chain.coarse,
         )

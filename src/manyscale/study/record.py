@@ -15,6 +15,7 @@ from manyscale.errors import InputError
 if TYPE_CHECKING:
     from manyscale.bridges.bridge import Chain
     from manyscale.model.model import Model
+    from manyscale.model.question import Question
 
 FORMAT = 1  # of the file; raised when a field changes its meaning
 SUMMARY = ("model", "question", "scales", "dimension", "chain", "refusals", "verified", "timings")
@@ -25,8 +26,9 @@ class Study:
     """What was asked, what was found and everything needed to find it again.
 
     The first eight fields are what `manyscale analyze --json` prints. `evidence` holds what a report draws (network,
-    trajectories, equations); `source` the model's text, so that a study can be re-run anywhere. `fine`, `reduction`
-    and `coarse` are the live objects; they are None in a study that was loaded from a file.
+    trajectories, equations); `source` the model's text, so that a study can be re-run anywhere. `fine`, `resolved` (the
+    question with everything derived), `reduction` and `coarse` are the live objects; they are None in a study that was
+    loaded from a file.
     """
 
     model: Mapping[str, Any]
@@ -43,6 +45,7 @@ class Study:
     versions: Mapping[str, str] = field(default_factory=dict)
     stopped: str = ""  # why the work ended early, in words; empty if it did not
     fine: Model | None = field(default=None, compare=False, repr=False)
+    resolved: Question | None = field(default=None, compare=False, repr=False)
     reduction: Chain | None = field(default=None, compare=False, repr=False)
     coarse: Model | None = field(default=None, compare=False, repr=False)
 
@@ -52,7 +55,7 @@ class Study:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything that is saved, as JSON-safe data (no NaN, no infinity)."""
-        live = ("fine", "reduction", "coarse")
+        live = ("fine", "resolved", "reduction", "coarse")
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in live}
         return {"format": FORMAT, **plain(fields)}
 

@@ -147,7 +147,6 @@ def verify_again(
 ) -> Recheck:
     """Make the chain of a saved study again and check it at other points of the region."""
     from manyscale.bridges.verify import verify
-    from manyscale.scales import resolve
     from manyscale.study import drawing
 
     old = load(path)
@@ -156,7 +155,6 @@ def verify_again(
     new = _again(old, progress, points=1)
     if new.reduction is None or not new.reduction.bridges:
         raise InputError("the small model of the study could not be made again; run manyscale replay to see why")
-    question = resolve(new.fine, asked(old))
-    found = drawing.verification(verify(new.reduction, question, points=points, seed=seed, progress=progress))
+    found = drawing.verification(verify(new.reduction, new.resolved, points=points, seed=seed, progress=progress))
     checked = found["summary"]
     return Recheck(checked["points"], checked["worst_error"], checked["violations"], found["errors"])

@@ -29,6 +29,7 @@ from manyscale.kernels import compile_model
 from manyscale.kernels.kernel import Kernel
 from manyscale.kernels.system import System
 from manyscale.model.dimensions import KINDS, unit_of_parts
+from manyscale.model.elimination import subtract
 from manyscale.model.evaluate import evaluate
 from manyscale.model.expr import Expr, Number, Symbol, add, mul, power
 from manyscale.model.model import Model
@@ -135,19 +136,9 @@ def _solve(laws: list[ConservationLaw], chosen: list[str]) -> list[tuple[dict[in
         for i in range(len(rows)):
             factor = rows[i][1].get(species, Fraction(0))
             if i != k and factor:
-                rows[i] = tuple(_minus(rows[i][j], rows[k][j], factor) for j in (0, 1))  # type: ignore[assignment]
+                for part, other in zip(rows[i], rows[k], strict=True):
+                    subtract(part, other, factor)
     return [(total, {s: x for s, x in part.items() if s != chosen[k]}) for k, (total, part) in enumerate(rows)]
-
-
-def _minus(row: dict, other: dict, factor: Fraction) -> dict:
-    result = dict(row)
-    for name, x in other.items():
-        value = result.get(name, Fraction(0)) - factor * x
-        if value:
-            result[name] = value
-        else:
-            result.pop(name, None)
-    return result
 
 
 def _shared_factor(model: Model, laws, order) -> tuple[list[str | None], list[str | None]]:

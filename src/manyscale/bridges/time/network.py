@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from manyscale.bridges.time.elimination import Closure, eliminate
 from manyscale.bridges.time.polynomial import NotPolynomial, Ring, TooLarge
-from manyscale.bridges.time.split import Split, columns, partners
+from manyscale.bridges.time.split import Split, partners
 from manyscale.errors import InputError
 from manyscale.kernels.system import System
 from manyscale.model.algebra import differentiate
@@ -55,7 +55,7 @@ def build(
     model: Model, system: System, split: Split, observables: Collection[str] = (), order: int = 0
 ) -> Coarse:  # fmt: skip
     """The coarse network, with fast variables on the slow manifold of that order (0: steady states). Raises NoNetwork."""
-    stoichiometry = columns(system)
+    stoichiometry = system.columns
     table = partners(split, stoichiometry)
     if table is None:
         raise NoNetwork("the fast directions depend on each other")
@@ -296,7 +296,7 @@ class _Writer:
         self.extra = dict(extra)  # new id -> (variable whose kind it is of, formula)
         self.determined = self.fast | {t.species for t in totals} | set(closure.rules)
         self.index = {id: i for i, id in enumerate(system.states)}
-        self.net = columns(system)
+        self.net = system.columns
 
     def model(self) -> Model:
         fine = self.fine

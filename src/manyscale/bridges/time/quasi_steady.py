@@ -13,9 +13,10 @@ import numpy as np
 from manyscale.bridges.bridge import Bridge
 from manyscale.bridges.certificate import Certificate, Refusal, source_hash, versions
 from manyscale.bridges.compose import carry
+from manyscale.bridges.explain import listed
 from manyscale.bridges.time.layer import LayerProjection
 from manyscale.bridges.time.network import Coarse, NoNetwork, build
-from manyscale.bridges.time.split import Split, columns
+from manyscale.bridges.time.split import Split
 from manyscale.engines.simulate import as_model
 from manyscale.errors import InputError
 from manyscale.kernels import compile_model
@@ -180,21 +181,16 @@ def claim(network: Coarse, order: int = 0) -> str:
     numeric = [y for y in network.fast if how.get(y) == "numeric"]
     parts = []
     if exact:
-        parts.append(f"{_listed(exact)} follow{'s' if len(exact) == 1 else ''} from slow variables by formula")
+        parts.append(f"{listed(exact)} follow{'s' if len(exact) == 1 else ''} from slow variables by formula")
     if numeric:
-        parts.append(f"{_listed(numeric)} by equations that are solved along the way")
+        parts.append(f"{listed(numeric)} by equations that are solved along the way")
     text = " and ".join(parts)
     if network.totals:
         sums = [f"{t.id} = {infix(t.formula)}" for t in network.totals]
-        text += f"; slow totals {_listed(sums)} replace {_listed([t.species for t in network.totals])}"
+        text += f"; slow totals {listed(sums)} replace {listed([t.species for t in network.totals])}"
     if order:
         text += f"; corrected to order {order} in the ratio of fast to slow times"
     return text + "."
-
-
-def _listed(items: Sequence[str], most: int = 8) -> str:
-    more = f" and {len(items) - most} more" if len(items) > most else ""
-    return ", ".join(items[:most]) + more
 
 
 def recipe(network: Coarse, split: Split, system: System, layer: float, order: int = 0) -> dict:
@@ -222,7 +218,6 @@ __all__ = [
     "NoNetwork",
     "Refusal",
     "barred",
-    "columns",
     "draft",
     "np",
     "quasi_steady",

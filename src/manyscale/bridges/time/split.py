@@ -8,13 +8,14 @@ states themselves where P has a zero row, totals elsewhere.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
 
-from manyscale.kernels.system import System
+from manyscale.model.elimination import subtract
 
 
 @dataclass(frozen=True)
@@ -50,15 +51,7 @@ class Split:
 Column = dict[int, Fraction]
 
 
-def columns(system: System) -> list[Column]:
-    """Net stoichiometry of each reaction in amounts: state -> number."""
-    result: list[Column] = [{} for _ in system.rates]
-    for i, j, value in system.stoichiometry:
-        result[j][i] = result[j].get(i, Fraction(0)) + Fraction(value)
-    return [{i: v for i, v in column.items() if v} for column in result]
-
-
-def partners(split: Split, stoichiometry: list[Column]) -> dict[int, dict[int, Fraction]] | None:
+def partners(split: Split, stoichiometry: Sequence[Column]) -> dict[int, dict[int, Fraction]] | None:
     """P in amounts, by rows: slow state -> {fast state: number}; None where the directions are dependent."""
     fast = list(split.fast)
     rows: list[tuple[dict[int, Fraction], Column]] = []  # one per direction: part on fast states, part on slow states
@@ -78,22 +71,12 @@ def partners(split: Split, stoichiometry: list[Column]) -> dict[int, dict[int, F
         for i in range(len(rows)):
             factor = rows[i][0].get(y)
             if i != k and factor:
-                rows[i] = tuple(_minus(rows[i][part], rows[k][part], factor) for part in (0, 1))  # type: ignore
+                for part, other in zip(rows[i], rows[k], strict=True):
+                    subtract(part, other, factor)
     result: dict[int, dict[int, Fraction]] = {}
     for y, (_, rest) in zip(fast, rows):
         for i, v in rest.items():
             result.setdefault(i, {})[y] = v
-    return result
-
-
-def _minus(row: Column, other: Column, factor: Fraction) -> Column:
-    result = dict(row)
-    for i, v in other.items():
-        value = result.get(i, Fraction(0)) - factor * v
-        if value:
-            result[i] = value
-        else:
-            result.pop(i, None)
     return result
 
 

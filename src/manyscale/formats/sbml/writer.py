@@ -63,7 +63,7 @@ class _Writer:
     def whole(self) -> str:
         model = self.model
         extended = ""
-        if self.version == 1 and any(_needs_version_2(formula) for formula in _formulas(model)):
+        if self.version == 1 and any(_needs_version_2(formula) for formula in model.formulas()):
             extended = f' xmlns:l3v2extendedmath="{EXTENDED}" l3v2extendedmath:required="true"'
         self.out.append(
             '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -237,23 +237,6 @@ class _Writer:
             inside.append(f"<listOfEventAssignments>{items}</listOfEventAssignments>")
         attributes = _attributes(id=part.id, name=part.name, useValuesFromTriggerTime=part.use_trigger_values)
         return self.element("event", part.meta, attributes, "".join(inside))
-
-
-def _formulas(model: Model):
-    """Every formula of a model."""
-    for part in (*model.initial_assignments, *model.rules):
-        yield part.formula
-    for function in model.functions:
-        yield function.body
-    for constraint in model.constraints:
-        yield constraint.condition
-    for reaction in model.reactions:
-        if reaction.rate is not None:
-            yield reaction.rate
-    for event in model.events:
-        yield event.trigger
-        yield from (formula for formula in (event.delay, event.priority) if formula is not None)
-        yield from (formula for _, formula in event.assignments)
 
 
 def _needs_version_1(reaction: Reaction) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 
+from manyscale.model.elimination import subtract
+
 Sparse = dict[int, Fraction]
 
 
@@ -87,13 +89,3 @@ class Solution:
 
 def _fractions(weights: Mapping[int, int]) -> Sparse:
     return {k: Fraction(w) for k, w in weights.items() if w}
-
-
-def subtract(row: Sparse, other: Mapping[int, Fraction], factor: Fraction) -> None:
-    """row -= factor * other, in place."""
-    for k, value in other.items():
-        new = row.get(k, Fraction(0)) - factor * value
-        if new:
-            row[k] = new
-        else:
-            row.pop(k, None)

@@ -14,7 +14,7 @@ import numpy as np
 from manyscale.kernels.interpret import evaluate
 from manyscale.kernels.kernel import Kernel
 from manyscale.kernels.system import System
-from manyscale.model.algebra import simplify
+from manyscale.model.algebra import is_negated, simplify
 from manyscale.model.expr import (
     ONE,
     ZERO,
@@ -197,7 +197,7 @@ class _Writer:
             coefficient = simplify(add(*coefficients))
             if coefficient == ZERO:
                 continue
-            sign = -1.0 if _negative(coefficient) else 1.0
+            sign = -1.0 if is_negated(coefficient) else 1.0
             coefficient = simplify(_times(sign, coefficient))
             id = _free(f"c_{target}_{len(terms) + 1}", self.taken)
             self.taken.add(id)
@@ -244,17 +244,6 @@ def _times(sign: float, formula: Expr) -> Expr:
     return mul(sign, formula)
 
 
-def _negative(formula: Expr) -> bool:
-    match formula:
-        case Number(value, _):
-            return value < 0
-        case Mul(factors):
-            return sum(_negative(f) for f in factors) % 2 == 1
-        case Add(terms):
-            return all(_negative(t) for t in terms)
-    return False
-
-
 def split_terms(formula: Expr, constants: set[str]) -> list[tuple[Expr, Expr]]:
     """(coefficient, body) of every term: products are multiplied out, divisions by sums left alone. Coefficients contain
     only `constants`; bodies have no constant factor."""
@@ -290,10 +279,10 @@ def _expanded(formula: Expr, constants: set[str]) -> list[Expr] | None:
 def _may_vanish(factor: Expr) -> bool:
     """A division by something that is no sum of positive terms."""
     for node in walk(factor):
-        if type(node) is Power and type(node.exponent) is not Symbol and _negative(node.exponent):
+        if type(node) is Power and type(node.exponent) is not Symbol and is_negated(node.exponent):
             inside = node.base.factors if type(node.base) is Mul else (node.base,)
             sums = [part for part in inside if type(part) is Add]
-            if any(_negative(term) for part in sums for term in part.terms) or any(
+            if any(is_negated(term) for part in sums for term in part.terms) or any(
                 type(part) is Call for part in walk(node.base)
             ):
                 return True
