@@ -36,24 +36,49 @@ def test_degrading_the_bound_form_as_fast_as_the_free_one_leaves_the_time_consta
     assert "exactly" in one.verdict
 
 
-@pytest.mark.parametrize(
-    "sites, slope, amplitude, away", [(0.1, 0.025, 0.8881, 0.014), (1, 0.25, 0.8358, 0.12), (10, 2.5, 0.4905, 0.606),
-                                      (100, 25.0, 0.2511, 1.896)],
-)  # fmt: skip
-def test_a_modulated_source_with_a_load_is_reduced_within_2e_4(sites, slope, amplitude, away):
+def modulated(sites: float):
+    """A source that swings slowly, and sites that bind its output; the start is in binding equilibrium (Kd = 1)."""
     up = ms.model("up", species={"X": 5.0}, parameters={"k0": 0.01, "d": 0.01, "w": 0.005},
                   reactions=["make: -> X; k0*(1 + sin(w*time))", "loss: X -> ; d*X"])  # fmt: skip
     down = ms.model("down", species={"X": 0.0, "P": sites / 6, "C": sites * 5 / 6}, parameters={"kon": 10, "koff": 10},
                     reactions=["bind: X + P <-> C; kon*X*P - koff*C"])  # fmt: skip
+    return up, down
+
+
+@pytest.mark.parametrize(
+    "sites, slope, amplitude, away", [(0.1, 0.025, 0.8881, 0.014), (1, 0.25, 0.8358, 0.12), (10, 2.5, 0.4905, 0.606),
+                                      (100, 25.0, 0.2511, 1.896)],
+)  # fmt: skip
+def test_a_modulated_source_with_a_load_is_reduced(sites, slope, amplitude, away):
+    """To zeroth order the error is the lag of the complexes, C'/(kon (X + P) + koff), and to first order it is gone:
+    above 1e-4 for many sites it belongs to the quasi-steady state and not to the solver."""
+    up, down = modulated(sites)
     one = ms.load(up, down, at={"X": 1.0})
     assert one.S.item() == pytest.approx(slope, rel=1e-9)
-    times = np.linspace(0, 4000, 2001)
-    full = ms.simulate(one.model, times, rtol=1e-9)["X"]
-    reduced = ms.simulate(one.reduced.coarse, times, rtol=1e-9)["X"]
+    times = np.linspace(0, 4000, 4001)
+    full = ms.simulate(one.model, times, rtol=1e-10)
+    x = full["X"]
+    reduced = ms.simulate(one.reduced.coarse, times, rtol=1e-10)["X"]
+    corrected = ms.simulate(one.corrected.coarse, times, rtol=1e-10)["X"]
     alone = ms.simulate(up, times, rtol=1e-9)["X"]
-    assert np.abs(full - reduced).max() < 1.4e-4
-    assert np.ptp(full[1000:]) / 2 == pytest.approx(amplitude, abs=4e-4)
-    assert np.abs(full - alone).max() == pytest.approx(away, rel=0.05)
+    assert np.abs(x - reduced).max() < 1.4e-4
+    assert np.abs(x - corrected)[1:].max() < 3e-8  # from 1 s on; the start itself lies on neither manifold
+    rate = 10 * x * full["P"] - 10 * full["C"]
+    lag = rate / (10 * (x + full["P"]) + 10)
+    assert np.abs(x - reduced)[1:].max() == pytest.approx(np.abs(lag)[1:].max(), rel=0.5)
+    assert np.ptp(x[2000:]) / 2 == pytest.approx(amplitude, abs=3e-4)  # the last known digit, with 100 sites, is 0.2513
+    assert np.abs(x[::100] - _by_radau(sites, times[::100])).max() < 1e-7
+    assert np.abs(x - alone).max() == pytest.approx(away, abs=1e-3 if away > 0.1 else 5e-4)
+
+
+def _by_radau(sites: float, times) -> np.ndarray:
+    from scipy.integrate import solve_ivp
+
+    def right(t, y):
+        flux = 10 * y[0] * (sites - y[1]) - 10 * y[1]
+        return [0.01 * (1 + np.sin(0.005 * t)) - 0.01 * y[0] - flux, flux]
+
+    return solve_ivp(right, (0, 4000), [5.0, sites * 5 / 6], method="Radau", rtol=1e-9, atol=1e-12, t_eval=times).y[0]
 
 
 def test_the_matrices_are_covariances_of_what_is_bound():

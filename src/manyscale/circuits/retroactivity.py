@@ -85,13 +85,22 @@ class Load:
     def reduced(self) -> Bridge:
         """The bridge to the model without the fast complexes, in totals (total quasi-steady state), not yet certified.
         Errors: InputError where the binding has no such form."""
-        from manyscale.bridges.time.quasi_steady import quasi_steady
+        return self._without_complexes(0)
+
+    @cached_property
+    def corrected(self) -> Bridge:
+        """Like `reduced`, with complexes that lag behind as the slow variables move: the slow manifold to first order,
+        whose error is of second order in the ratio of binding times to what they load. Errors: InputError."""
+        return self._without_complexes(1)
+
+    def _without_complexes(self, order: int) -> Bridge:
+        from manyscale.bridges.time.slow_manifold import slow_manifold
 
         part = self._part
         system = part.kernel.system
         names = [name for name, _ in system.rates]
         totals = {system.states[c]: names[js[0]] for c, js in part.binders.items() if c in part.fast}
-        return quasi_steady(self.model, list(self.eliminated), totals=totals)
+        return slow_manifold(self.model, list(self.eliminated), order=order, totals=totals)
 
     @cached_property
     def chain(self) -> Chain:

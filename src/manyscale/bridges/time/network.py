@@ -13,7 +13,7 @@ from manyscale.bridges.time.split import Split, partners
 from manyscale.errors import InputError
 from manyscale.kernels.system import System
 from manyscale.model.algebra import differentiate
-from manyscale.model.expr import Expr, Symbol, Time, add, mul, power, substitute, symbols, walk
+from manyscale.model.expr import Expr, Symbol, add, mul, power, substitute, symbols
 from manyscale.model.model import Model
 from manyscale.model.naming import total_names
 from manyscale.model.parts import Parameter, Participant, Reaction, Rule, Species
@@ -66,9 +66,11 @@ def build(
     closure, written = _closure(model, system, fast, totals, local)
     extra: Mapping[str, tuple[str, Expr]] = {}
     if order:
+        from manyscale.bridges.time.flow import clocked, make_flow, with_time
         from manyscale.bridges.time.series import raised
 
-        closure, extra = raised(make_flow(model, system, fast, totals, local), closure, order, names.new)
+        flow = make_flow(model, system, fast, totals, local)
+        closure, extra = with_time(*raised(flow, clocked(closure), order, names.new))
     used = {
         k
         for f in (*closure.rules.values(), *closure.equations.values(), *(e for _, e in extra.values()))
@@ -148,7 +150,7 @@ def _amount(model: Model, id: str) -> Expr:
     return mul(Symbol(id), Symbol(species.compartment)) if _dense(model, species) else Symbol(id)
 
 
-def _computed(model: Model, total: Total) -> Expr:
+def computed_species(model: Model, total: Total) -> Expr:
     """The state of a total as a function of it and of the fast variables."""
     bound = [(id, v) for id, v in total.coefficients.items() if id != total.species]
     one = (lambda id: _amount(model, id)) if total.amount else Symbol
@@ -166,19 +168,19 @@ def _closure(model: Model, system: System, fast: tuple[str, ...], totals, local:
     symbol = {old: Symbol(new) for old, new in local.items()}
     rates = {name: substitute(formula, symbol) for name, formula in system.rates}
     variables = {name: substitute(formula, symbol) for name, formula in system.variables}
-    variables |= {total.species: _computed(model, total) for total in totals}
+    variables |= {total.species: computed_species(model, total) for total in totals}
     inside = set(fast)
     dependents: dict[str, Expr] = {}
     order = [*(t.species for t in totals), *(name for name, _ in system.variables)]
     for name in order:
-        if _reaches(variables[name], inside, variables):
-            dependents[name] = _inline(variables[name], inside, variables)
-    flat = {name: _inline(formula, inside, {**rates}) for name, formula in rates.items()}
+        if reaches(variables[name], inside, variables):
+            dependents[name] = inline(variables[name], inside, variables)
+    flat = {name: inline(formula, inside, {**rates}) for name, formula in rates.items()}
     equations = {}
     index = {id: i for i, id in enumerate(system.states)}
     for y in fast:
         right = substitute(system.right_sides[index[y]], flat)
-        equations[y] = _inline(right, inside, {k: v for k, v in variables.items() if k in dependents}, dependents)
+        equations[y] = inline(right, inside, {k: v for k, v in variables.items() if k in dependents}, dependents)
     kept, inlined = _affine(equations, dependents, fast)
     written = {
         y: substitute(substitute(g, kept), {new: Symbol(old) for old, new in local.items()}) for y, g in inlined.items()
@@ -200,7 +202,7 @@ def _affine(equations: Mapping[str, Expr], dependents: Mapping[str, Expr], fast)
     return kept, {y: substitute(g, gone) for y, g in equations.items()}
 
 
-def _reaches(formula: Expr, wanted: set[str], definitions: Mapping[str, Expr]) -> bool:
+def reaches(formula: Expr, wanted: set[str], definitions: Mapping[str, Expr]) -> bool:
     seen: set[str] = set()
     stack = [*symbols(formula)]
     while stack:
@@ -213,13 +215,13 @@ def _reaches(formula: Expr, wanted: set[str], definitions: Mapping[str, Expr]) -
     return False
 
 
-def _inline(formula: Expr, wanted: set[str], definitions: Mapping[str, Expr], stop: Collection[str] = ()) -> Expr:
+def inline(formula: Expr, wanted: set[str], definitions: Mapping[str, Expr], stop: Collection[str] = ()) -> Expr:
     """Definitions that depend on what is wanted, written out, except those in `stop`."""
     for _ in range(60):
         names = {
             n
             for n in symbols(formula)
-            if n in definitions and n not in stop and _reaches(definitions[n], wanted, definitions)
+            if n in definitions and n not in stop and reaches(definitions[n], wanted, definitions)
         }
         if not names:
             return formula
@@ -239,50 +241,6 @@ def decay_formulas(model: Model, system: System, network: Coarse) -> dict[str, E
     return found
 
 
-def _written(formula: Expr, definitions: Mapping[str, Expr]):
-    """Every node of a formula and of the definitions it uses."""
-    done: set[str] = set()
-    stack = [formula]
-    while stack:
-        for node in walk(stack.pop()):
-            yield node
-            if type(node) is Symbol and node.name in definitions and node.name not in done:
-                done.add(node.name)
-                stack.append(definitions[node.name])
-
-
-@dataclass(frozen=True)
-class Flow:
-    """z' and y' of the slow coordinates and the fast variables, as functions of these and of constants alone;
-    dependents: everything that rules or totals compute from fast variables, likewise."""
-
-    slow: Mapping[str, Expr]
-    fast: Mapping[str, Expr]
-    dependents: Mapping[str, Expr]
-
-
-def make_flow(model: Model, system: System, fast: tuple[str, ...], totals, local: Mapping[str, str]) -> Flow:
-    """The equations in the coordinates of a split, everything written out. Raises NoNetwork where time itself enters."""
-    symbol = {old: Symbol(new) for old, new in local.items()}
-    rates = {name: substitute(formula, symbol) for name, formula in system.rates}
-    known = {name: substitute(formula, symbol) for name, formula in system.variables}
-    known |= {**rates, **{t.species: _computed(model, t) for t in totals}}
-    computed = {t.species for t in totals}
-    index = {id: i for i, id in enumerate(system.states)}
-    kept = [id for id in system.states if id not in fast and id not in computed]
-    moving = {*fast, *kept, *(t.id for t in totals)}
-    right = {id: _inline(substitute(system.right_sides[index[id]], symbol), moving, known) for id in system.states}
-    slow = {id: right[id] for id in kept}
-    for total in totals:
-        parts = (mul(differentiate(total.formula, id), right[id]) for id in total.coefficients)
-        slow[total.id] = _inline(add(*parts), moving, known)
-    late = [n for n in known if n not in rates and _reaches(known[n], set(fast), known)]
-    flow = Flow(slow, {y: right[y] for y in fast}, {n: _inline(known[n], moving, known) for n in late})
-    if any(type(node) is Time for f in (*slow.values(), *flow.fast.values()) for node in _written(f, known)):
-        raise NoNetwork("time itself stands in the equations")
-    return flow
-
-
 # the model
 
 
@@ -292,7 +250,7 @@ class _Writer:
     def __init__(self, model, system, fast, totals, table, closure, promoted, observables, extra=()):
         self.fine, self.system, self.closure = model, system, closure
         self.fast, self.totals, self.promoted, self.observables = set(fast), totals, promoted, observables
-        self.rules = {**{t.species: _computed(model, t) for t in totals}, **closure.rules}
+        self.rules = {**{t.species: computed_species(model, t) for t in totals}, **closure.rules}
         self.extra = dict(extra)  # new id -> (variable whose kind it is of, formula)
         self.determined = self.fast | {t.species for t in totals} | set(closure.rules)
         self.index = {id: i for i, id in enumerate(system.states)}

@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from manyscale.bridges.time.elimination import Closure, eliminate
-from manyscale.bridges.time.network import Flow, NoNetwork
+from manyscale.bridges.time.flow import Flow
+from manyscale.bridges.time.network import NoNetwork
 from manyscale.bridges.time.polynomial import nodes
 from manyscale.errors import InputError
 from manyscale.model.algebra import differentiate
