@@ -57,10 +57,11 @@ def test_a_file_and_a_module_cost_the_same(tmp_path):
     "model, message",
     [
         ((["A"], "1 1/s", ["x: A -> ; k*A"], []), "makes no protein"),
-        ((["A"], "1 nM/s", ["x: -> A; k"], ["z = 2*A"]), "rules"),
-        ((["m", "A"], "1 nM/s", ["x: -> m; k", "y: -> A; b*m"], []), "mRNA"),
+        ((["A", "B"], "1 nM/s", ["x: -> A; k"], ["B' = b*A"]), "rate rules"),
+        ((["A", "B"], "1 nM/s", ["x: -> A; k"], ["B = 2*A"]), "a rule sets 'B'"),
+        ((["m", "A"], "1 nM/s", ["x: -> m; k", "y: -> A; b*m", "z: -> A; k"], []), "without an mRNA"),
         ((["A", "B"], "1 nM/s", ["x: -> A + B; k"], []), "at once"),
-        ((["A", "B"], "1 nM/s", ["x: -> A; k", "y: A + B -> ; b*A*B/n"], []), "not conserved"),
+        ((["A", "B", "C"], "1 nM/s", ["x: -> A; k", "y: A + B -> C; b*A*B/n", "z: A -> B; b*A", "w: C -> B; b*C"], []), "not conserved"),
         ((["A", "B"], "1 nM/s", ["x: -> A; k", "z: B -> ; b*B"], []), None),
     ],
 )  # fmt: skip

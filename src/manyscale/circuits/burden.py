@@ -20,6 +20,7 @@ from manyscale.analysis.steady import SteadyState, steady_state
 from manyscale.circuits.embedding import embedded
 from manyscale.circuits.frontier import Isocost, Pareto, undominated
 from manyscale.circuits.module import Module
+from manyscale.circuits.polymerases import with_polymerases
 from manyscale.circuits.resources import Gene, Host, find_host, gene_ids, rising_numbers, with_genes
 from manyscale.engines.simulate import as_model
 from manyscale.errors import InputError, SimulationError
@@ -76,7 +77,9 @@ class Burden:
     def ribosome_eps(self) -> float:
         """growth / (bind * free mRNA + unbind + initiation-clearing rate): how fast binding is beside growth."""
         host, v = self.host, self.values
-        free = sum(v[m] for m in (*host.messages, *(gene_ids(g)["message"] for g in self.genes)))
+        free = sum(
+            v[m] for m in (*host.messages, *(gene_ids(g)["message"] for g in self.genes if g.initiation is None))
+        )
         clearing = (
             v[host.elongation] / v[next(x for x in host.lengths.values() if x != host.lengths.get(host.ribosome))]
         )
@@ -190,18 +193,22 @@ def burden(
     *,
     values: Mapping[str, float] | None = None,
     lengths: Mapping[str, float] | None = None,
+    polymerases: float | None = None,
 ) -> Burden:
     """What a circuit costs a host.
 
     circuit: gene -> expression strength (transcription at plenty of energy, molecules per time of the host); or `Gene`s
     with lengths and degradation; or a Module, a Model or a file of plain reactions, whose proteins become genes of
     strength 1 (see `circuits.embedding`). host: name or `Host`. values: changes of the host's constants by id, such as
-    its nutrient. lengths: protein -> amino acids (default 300).
+    its nutrient. lengths: protein -> amino acids (default 300; 0: an RNA that nothing is made from). polymerases: per cell,
+    shared by all genes (default: as many as are wanted).
     Errors: InputError for what cannot be read; SimulationError where the burdened cell has no steady state.
     """
     cell = find_host(host)
     if values:
         cell = replace(cell, model=_changed(cell.model, values))
+    if polymerases is not None:
+        cell = with_polymerases(cell, polymerases)
     alone = steady_state(cell.model)
     remarks: tuple[str, ...] = ()
     if isinstance(circuit, Module | Model | str | Path):

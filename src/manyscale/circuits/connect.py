@@ -19,11 +19,12 @@ from manyscale.model.parts import Compartment, Species
 
 def connect(
     upstream: Module | Model | str | Path, downstream: Module | Model | str | Path,
-    ports: Mapping[str, str] | None = None, *, name: str = "",
+    ports: Mapping[str, str] | None = None, *, feedback: Mapping[str, str] | None = None, name: str = "",
 ) -> Module:  # fmt: skip
     """Join output ports of `upstream` to input ports of `downstream`: {output port: input port}.
 
-    ports: default: the ports of the same name, or the only output and the only input. A model or path in place of a
+    ports: default: the ports of the same name, or the only output and the only input. feedback: {output port of
+    `downstream`: input port of `upstream`}, species that close a loop. A model or path in place of a
     module has all its species as ports. The result is a module (its `model` is flat; connect it further): inputs are
     those of both halves that are left open, outputs those of both. Ids of the downstream half that clash get its name
     in front; `names` tells. Different unit systems are converted where every quantity of the downstream model has
@@ -33,12 +34,14 @@ def connect(
     shared species; UnitsError for unit clashes.
     """
     pairs = dict(ports) if ports is not None else None
-    first = as_module(upstream, (pairs or {}).keys() if not isinstance(upstream, Module) else (), "output")
-    second = as_module(downstream, (pairs or {}).values() if not isinstance(downstream, Module) else (), "input")
+    back = dict(feedback or {})
+    first, second = _halves(upstream, downstream, pairs or {}, back)
     pairs = pairs if pairs is not None else _default_pairs(first, second)
     if not pairs:
         raise InputError(f"connect {first.name!r} to {second.name!r}: say which ports, as {{output: input}}")
     shared = {second.port(b, "input"): first.port(a, "output") for a, b in pairs.items()}
+    forward = tuple(dict.fromkeys(shared.values()))
+    shared |= _closing(first, second, back, shared)
     below = same_units(second.model, first.model, shared)
     names = _names(first, second, below, shared)
     places = _places(first.model, below, shared)
@@ -50,12 +53,36 @@ def connect(
     final |= places
     return Module(
         model,
-        inputs=_left_open(first, second, pairs, final),
+        inputs=_left_open(first, second, pairs, back, final),
         outputs=_all_outputs(first, second, final),
         name=name or f"{first.name}+{second.name}",
         source="; ".join(dict.fromkeys(s for s in (first.source, second.source) if s)),
-        upstream=first, downstream=second, joined=tuple(dict.fromkeys(shared.values())), names=final,
+        upstream=first, downstream=second, joined=forward, names=final,
     )  # fmt: skip
+
+
+def _halves(upstream, downstream, pairs: Mapping[str, str], back: Mapping[str, str]) -> tuple[Module, Module]:
+    """Both halves as modules; a model gets the ports that are named, or all its species."""
+    first = as_module(upstream, pairs.keys() if not isinstance(upstream, Module) else (), "output")
+    second = as_module(downstream, pairs.values() if not isinstance(downstream, Module) else (), "input")
+    if back and not isinstance(upstream, Module):
+        first = Module(first.model, inputs=list(back.values()), outputs=first.outputs)
+    if back and not isinstance(downstream, Module):
+        second = Module(second.model, inputs=second.inputs, outputs=list(back))
+    return first, second
+
+
+def _closing(first: Module, second: Module, back: Mapping[str, str], shared: Mapping[str, str]) -> dict[str, str]:
+    """Downstream species -> upstream species that it is, by feedback."""
+    found = {}
+    for output, input in back.items():
+        lower, upper = second.port(output, "output"), first.port(input, "input")
+        if not isinstance(first.model[upper], Species):
+            raise InputError(f"feedback: the input {input!r} of {first.name!r} is a constant; make it a species")
+        if lower in shared or upper in shared.values():
+            raise InputError(f"feedback: {output!r} to {input!r} joins a species that is joined already")
+        found[lower] = upper
+    return found
 
 
 def _default_pairs(first: Module, second: Module) -> dict[str, str]:
@@ -154,8 +181,9 @@ def _merged(upper: Model, below: Model, shared: Mapping[str, str], places: Mappi
     )
 
 
-def _left_open(first: Module, second: Module, pairs: Mapping[str, str], final: Mapping[str, str]) -> dict[str, str]:
-    open_ = dict(first.inputs)
+def _left_open(first: Module, second: Module, pairs: Mapping[str, str], back: Mapping[str, str], final: Mapping[str, str]
+               ) -> dict[str, str]:  # fmt: skip
+    open_ = {port: id for port, id in dict(first.inputs).items() if port not in back.values()}
     for port, id in dict(second.inputs).items():
         if port not in pairs.values() and id in final:
             open_[port if port not in open_ else f"{second.name}.{port}"] = final[id]

@@ -1,114 +1,149 @@
 """A circuit written as plain reactions, put into a host: its proteins become genes that share what the host has.
 
-A reaction that makes a species from nothing expresses a gene: in the host it is transcribed at a rate that, in the
-unburdened cell, would make the protein as fast as the circuit says. Which other species hold the protein (dimers,
-complexes) follows from the conserved sums of the circuit's remaining reactions; growth dilutes them all, and what a
-complex holds besides protein (a promoter, which is copied with the cell) is set free.
+A reaction that makes a protein from nothing expresses a gene: in the host it is transcribed at a rate that, in the
+unburdened cell, would make the protein as fast as the circuit says. A protein that the circuit makes from an mRNA of its
+own keeps that mRNA: it is transcribed with the host's energy (and polymerases) and loads free ribosomes, several at a
+time, as often as in the unburdened cell gives the circuit's rate of translation. Growth dilutes all forms of proteins and
+RNAs (see `roles`), and what a complex holds besides (a promoter, which is copied with the cell) is set free.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import replace
 
 from manyscale.analysis.steady import steady_state
+from manyscale.circuits.host_units import HostUnits, host_units, plain
 from manyscale.circuits.renaming import renamed
-from manyscale.circuits.resources import Gene, Host, gene_ids, with_genes
-from manyscale.circuits.unit_systems import base_unit
-from manyscale.errors import InputError, SimulationError, UnitsError
-from manyscale.model.algebra import differentiate, inline_functions
+from manyscale.circuits.resources import Gene, Host, energized, gene_ids, with_genes
+from manyscale.circuits.roles import Roles, net_change, roles
+from manyscale.errors import SimulationError
+from manyscale.model.algebra import differentiate
 from manyscale.model.check import check, raise_violations
-from manyscale.model.dimensions import KINDS
 from manyscale.model.evaluate import evaluate
-from manyscale.model.expr import Expr, Number, Symbol, substitute, symbols
+from manyscale.model.expr import Expr, Number, Symbol, add, symbols
 from manyscale.model.model import Model
 from manyscale.model.parts import Participant, Reaction, Species
-from manyscale.model.structure import conservation_laws
-from manyscale.units import molecules_per_unit
 
 __all__ = ["embedded"]
 
-
-@dataclass(frozen=True)
-class _Scale:
-    """molecules: per unit of a circuit species; extent: molecules per time of the host, per unit of a rate."""
-
-    molecules: float
-    extent: float
+UNTRANSLATED = 100.0  # nucleotides of an RNA that no protein is made from
 
 
 def embedded(host: Host, circuit: Model, lengths: Mapping[str, float] | None = None):
     """(genes, model of the host with the circuit in it, remarks). All circuit species become molecules per cell; a gene's
     strength is 1 where it expresses as designed.
 
-    lengths: protein -> amino acids (default 300). A first-order loss is read as degradation and dilution together, so
-    the unburdened growth rate is taken off it.
+    lengths: protein -> amino acids (default 300); 0 marks an RNA. A first-order loss is read as degradation and dilution
+    together, so the unburdened growth rate is taken off it.
     Errors: InputError or UnitsError for circuits that cannot be read this way, with the reaction that is in the way.
     """
-    _refuse(circuit)
-    circuit = _free_names(circuit, host)
-    scale = _scale(circuit, host)
+    circuit = _free_names(plain(circuit), host)
+    units = host_units(circuit, host)
     alone = steady_state(host.model).values
-    kinds = {r.id: _kind(r, circuit) for r in circuit.reactions}
-    proteins = _proteins(circuit, kinds)
-    for id in lengths or {}:
-        if id not in proteins:
-            raise InputError(f"the circuit expresses no protein {id!r}; it expresses {', '.join(proteins)}")
-    forms, released = _composition(circuit, kinds, proteins)
-    growth = float(alone[host.growth])
-    remarks: list[str] = []
-    reactions, losses = _reactions(circuit, kinds, scale, forms, growth, remarks)
-    for held, free in released.items():
+    found = roles(circuit, lengths or {})
+    remarks: list[str] = _told(found)
+    if circuit.events:
+        remarks.append(
+            "events do not act on steady states: all numbers are for the cell before them; `model` keeps them"
+        )
+    reactions, losses = _reactions(circuit, found, units, float(alone[host.growth]), remarks)
+    for held, free in ({id: {} for id in found.rnas} | dict(found.released)).items():
         reactions.append(
             Reaction(f"dilute_{held}", _side({held: 1}), _side(free), rate=Symbol(host.growth) * Symbol(held))
         )
-    genes, demand = [], {}
-    for id in proteins:
-        gene = Gene(id, 1.0, float((lengths or {}).get(id, 300.0)), forms=tuple(sorted(forms[id].items())),
-                    losses=tuple(losses.get(id, ())))  # fmt: skip
-        made = Number(0.0)
-        for r in circuit.reactions:
-            if kinds[r.id] == f"makes {id}":
-                made = made + _rate(r, circuit, scale)
-        genes.append(gene)
-        demand[id] = made * Number(1.0 / _yield(host, alone, gene)) * Symbol(gene_ids(gene)["strength"])
-    model = with_genes(host, genes, demand=demand)
-    cell = next(s.compartment for s in model.species if s.id == host.ribosome)
-    start = _start(circuit, scale, remarks)
+    genes = [_gene(id, found, units, alone, host, lengths or {}, losses) for id in found.proteins]
+    demand = {g.id: _demand(g, found, units, host, alone) for g in genes if g.initiation is None}
+    transcripts, busy = _transcripts(found, units, host, alone, genes)
+    model = with_genes(host, genes, demand=demand, transcribing=busy)
+    start = _start(circuit, units, remarks)
+    at_start = {**_constants(circuit), **start, **{gene_ids(g)["strength"]: 1.0 for g in genes}}
     for gene in genes:  # mRNA and complex as in the unburdened cell
-        flux = evaluate(demand[gene.id], {**_constants(circuit), **start, gene_ids(gene)["strength"]: 1.0})
-        start[gene_ids(gene)["message"]], start[gene_ids(gene)["complex"]] = (
-            flux * x for x in _per_strength(host, alone, gene)
-        )
-    species = [replace(s, initial=start[s.id]) if s.id in start else s for s in model.species]
-    species += [
-        Species(s.id, cell, start[s.id], "amount", model.substance_units, only_substance=True, boundary=s.boundary,
-                constant=s.constant)
-        for s in circuit.species if s.id not in proteins
-    ]  # fmt: skip
-    constants = tuple(replace(p, units=None) for p in circuit.parameters)
-    model = model.replace(
-        id=f"{circuit.id}_in_{host.name}", species=tuple(species), parameters=(*model.parameters, *constants),
-        reactions=(*model.reactions, *reactions),
-    )  # fmt: skip
+        start |= _loaded(gene, host, alone, demand.get(gene.id), at_start)
+    model = _joined(model, host, circuit, found, units, start, [*reactions, *transcripts])
     raise_violations(check(model, units=False), f"{circuit.id!r} in {host.name!r}")
     return tuple(genes), model, tuple(remarks)
 
 
-def _refuse(circuit: Model) -> None:
-    for what in ("rules", "events", "initial_assignments", "constraints"):
-        if getattr(circuit, what, ()):
-            raise InputError(
-                f"the circuit has {what.replace('_', ' ')}; to put it into a host, write it with plain reactions"
-            )
-    if len(circuit.compartments) != 1 or not circuit.compartments[0].size:
-        raise InputError("the circuit must have one compartment with a size: it becomes the cell")
-    if any(s.conversion_factor for s in circuit.species) or len({s.only_substance for s in circuit.species}) > 1:
-        raise InputError("the circuit's species must be all concentrations or all amounts, without conversion factors")
-    for r in circuit.reactions:
-        if r.rate is None or any(not isinstance(p.stoichiometry, float | int) for p in (*r.reactants, *r.products)):
-            raise InputError(f"reaction {r.id!r} needs a rate law and constant stoichiometries")
+def _told(found: Roles) -> list[str]:
+    said = []
+    for id, one in found.messages.items():
+        said.append(
+            f"{', '.join(sorted(set(one.values())))} is read as mRNA of {id}, which is made in proportion to it "
+            f"(lengths={{{next(iter(one.values()))!r}: amino acids}} makes it a protein)"
+        )
+    return said
+
+
+def _gene(id: str, found: Roles, units: HostUnits, alone, host: Host, lengths: Mapping[str, float], losses) -> Gene:
+    gene = Gene(id, 1.0, float(lengths.get(id, 300.0)), forms=tuple(sorted(found.forms[id].items())),
+                losses=tuple(losses.get(id, ())))  # fmt: skip
+    if id not in found.messages:
+        return gene
+    flux = add(*(units.rate(r.rate) for r in found.makers(id, units.circuit)))  # type: ignore[arg-type]
+    clear = alone[host.elongation] / gene.length
+    loading = Number((1.0 + alone[host.growth] / clear) / alone[host.ribosome]) * flux  # what is loaded is diluted too
+    if not _own_messages(id, found):
+        loading = loading * Symbol(gene_ids(gene)["strength"])
+    return replace(gene, initiation=loading)
+
+
+def _own_messages(id: str, found: Roles) -> bool:
+    """Whether no other protein is made from the mRNAs of this one."""
+    mine = set(found.messages[id].values())
+    return not any(mine & set(one.values()) for other, one in found.messages.items() if other != id)
+
+
+def _demand(gene: Gene, found: Roles, units: HostUnits, host: Host, alone) -> Expr:
+    """Transcription at plenty of energy of a gene whose mRNA the circuit does not have."""
+    made = add(*(units.rate(r.rate) for r in found.makers(gene.id, units.circuit)))  # type: ignore[arg-type]
+    return made * Number(1.0 / _yield(host, alone, gene)) * Symbol(gene_ids(gene)["strength"])
+
+
+def _transcripts(found: Roles, units: HostUnits, host: Host, alone, genes: list[Gene]):
+    """(reactions that transcribe the circuit's own RNAs, [(transcription at full share of polymerases, nucleotides)])."""
+    energy = alone[host.energy] / (alone[host.threshold] + alone[host.energy])
+    reactions, busy = [], []
+    for id in found.rnas:
+        coded = [g for g in genes if id in found.messages.get(g.id, {}).values()]
+        nucleotides = 3.0 * sum(g.length for g in coded) or UNTRANSLATED
+        scaled = [Symbol(gene_ids(g)["strength"]) for g in coded if _own_messages(g.id, found)]
+        for r in found.makers(id, units.circuit):
+            law = Number(1.0 / energy) * units.rate(r.rate)  # type: ignore[arg-type]
+            for strength in scaled:
+                law = law * strength
+            rate, full = energized(host, law)
+            busy.append((full, Number(nucleotides)))
+            reactions.append(Reaction(r.id, (), _side({id: 1}), rate=rate))
+    return reactions, busy
+
+
+def _loaded(gene: Gene, host: Host, alone, demand: Expr | None, values: Mapping[str, float]) -> dict[str, float]:
+    """Its complexes with ribosomes, and its mRNA where the host makes it, as the unburdened cell would have them."""
+    ids = gene_ids(gene)
+    if gene.initiation is not None:
+        clear = alone[host.elongation] / gene.length
+        flux = evaluate(gene.initiation, values) * alone[host.ribosome]
+        return {ids["complex"]: flux / (clear + alone[host.growth])}
+    assert demand is not None
+    flux = evaluate(demand, values)
+    return dict(zip((ids["message"], ids["complex"]), (flux * x for x in _per_strength(host, alone, gene))))
+
+
+def _joined(model: Model, host: Host, circuit: Model, found: Roles, units: HostUnits, start, reactions) -> Model:
+    cell = next(s.compartment for s in model.species if s.id == host.ribosome)
+    species = [replace(s, initial=start[s.id]) if s.id in start else s for s in model.species]
+    species += [
+        Species(s.id, cell, start[s.id], "amount", model.substance_units, only_substance=True, boundary=s.boundary,
+                constant=s.constant)
+        for s in circuit.species if s.id not in found.proteins
+    ]  # fmt: skip
+    constants = tuple(replace(p, units=None) for p in circuit.parameters)
+    return model.replace(
+        id=f"{circuit.id}_in_{host.name}", species=tuple(species), parameters=(*model.parameters, *constants),
+        reactions=(*model.reactions, *reactions), rules=(*model.rules, *map(units.rule, circuit.rules)),
+        events=(*model.events, *map(units.event, circuit.events)),
+    )  # fmt: skip
 
 
 def _free_names(circuit: Model, host: Host) -> Model:
@@ -126,145 +161,34 @@ def _free_names(circuit: Model, host: Host) -> Model:
     return renamed(circuit, names)
 
 
-def _scale(circuit: Model, host: Host) -> _Scale:
-    units = {k: base_unit(circuit, k) for k in ("time", "substance", "volume")}
-    amounts = all(s.only_substance for s in circuit.species)
-    missing = [k for k, u in units.items() if u is None and not (k == "volume" and amounts)]
-    if missing:
-        raise UnitsError(
-            f"the circuit does not say its unit of {' and '.join(missing)}; a host needs molecules and minutes"
-        )
-    time, substance, volume = units["time"], units["substance"], units["volume"]
-    assert time is not None and substance is not None
-    if not time.same_dimension(KINDS["second"]):
-        raise UnitsError("the circuit's unit of time is not a time; a host needs minutes")
-    molecules = molecules_per_unit(substance)
-    if molecules is None:
-        raise UnitsError("the circuit's unit of substance counts neither moles nor molecules; a host needs molecules")
-    per_time = 60.0 * host.minutes / time.factor
-    if amounts:
-        return _Scale(molecules, molecules * per_time)
-    assert volume is not None
-    per_unit = molecules * host.volume / (volume.factor * 1e3)  # of a concentration
-    return _Scale(per_unit, per_unit * per_time / float(circuit.compartments[0].size or 1.0))
-
-
-def _net(reaction: Reaction, circuit: Model) -> dict[str, Fraction]:
-    fixed = {s.id for s in circuit.species if s.boundary or s.constant}
-    found: dict[str, Fraction] = {}
-    for sign, side in ((-1, reaction.reactants), (1, reaction.products)):
-        for p in side:
-            if p.species not in fixed:
-                found[p.species] = found.get(p.species, Fraction(0)) + sign * Fraction(float(p.stoichiometry))  # type: ignore[arg-type]
-    return {k: v for k, v in found.items() if v}
-
-
-def _kind(reaction: Reaction, circuit: Model) -> str:
-    net = _net(reaction, circuit)
-    if len(net) == 1:
-        (id, change), = net.items()  # fmt: skip
-        if change == 1:
-            return f"makes {id}"
-        if change < 0:
-            return f"loses {id}"
-    if net and all(x > 0 for x in net.values()):
-        raise InputError(
-            f"reaction {reaction.id!r} makes {', '.join(net)} at once; write one reaction for each protein"
-        )
-    return "converts"
-
-
-def _proteins(circuit: Model, kinds: Mapping[str, str]) -> list[str]:
-    found = list(dict.fromkeys(k.removeprefix("makes ") for k in kinds.values() if k.startswith("makes ")))
-    if not found:
-        raise InputError("the circuit makes no protein: no reaction makes a species from nothing")
-    for r in circuit.reactions:
-        if not kinds[r.id].startswith("makes "):
-            continue
-        read = sorted(symbols(r.rate) & set(found))  # type: ignore[arg-type]
-        slope = symbols(differentiate(r.rate, read[0])) if len(read) == 1 else {read[0]} if read else set()  # type: ignore[arg-type]
-        if read and read[0] != kinds[r.id].removeprefix("makes ") and not slope & {s.id for s in circuit.species}:
-            raise InputError(
-                f"{read[0]!r} looks like the mRNA of reaction {r.id!r}; the host makes the mRNAs itself: write the "
-                "circuit with one reaction that makes the protein, at transcription * translation / mRNA decay"
-            )
-    return found
-
-
-def _composition(circuit: Model, kinds: Mapping[str, str], proteins: list[str]):
-    """({protein: {species: copies in it}}, {species with protein: what is left of it without}) from conserved sums."""
-    ids = [s.id for s in circuit.species if not (s.boundary or s.constant)]
-    place = {id: i for i, id in enumerate(ids)}
-    converting = [r for r in circuit.reactions if kinds[r.id] == "converts"]
-    entries = [(place[id], j, x) for j, r in enumerate(converting) for id, x in _net(r, circuit).items()]
-    laws = [law.coefficients for law in conservation_laws(entries, ids) if law.semi_positive]
-    forms: dict[str, dict[str, float]] = {}
-    for id in proteins:
-        own = [law for law in laws if id in law]
-        if len(own) != 1 or len([x for x in proteins if x in own[0]]) != 1:
-            near = [r.id for r in converting if id in _net(r, circuit)]
-            raise InputError(f"{id!r} is not conserved by the reactions that convert it ({', '.join(near)}), so its mass "
-                             "cannot be counted; write its loss as a reaction of its own")  # fmt: skip
-        forms[id] = {s: float(x / own[0][id]) for s, x in own[0].items()}
-    counted = {s for law in laws for s in law}
-    for r in circuit.reactions:
-        for id in _net(r, circuit):
-            if id not in counted:
-                raise InputError(f"{id!r}, which reaction {r.id!r} changes, is neither a protein nor a part of conserved "
-                                 "amount, so its dilution is not clear; hold it fixed, or give it a reaction that makes it")  # fmt: skip
-    held = {s for form in forms.values() for s in form}
-    others = [law for law in laws if not set(proteins) & set(law)]
-    released: dict[str, dict[str, float]] = {}
-    for s in sorted(held - set(proteins)):
-        released[s] = {}
-        for law in (x for x in others if s in x):
-            free = [x for x in law if x not in held and sum(x in other for other in others) == 1]
-            if len(free) != 1:
-                raise InputError(
-                    f"what is left of {s!r} without its protein is not clear; found {', '.join(free) or 'nothing'}"
-                )
-            released[s][free[0]] = float(law[s] / law[free[0]])
-    return forms, released
-
-
-def _rate(reaction: Reaction, circuit: Model, scale: _Scale) -> Expr:
-    """The rate law in molecules per time of the host, of species in molecules."""
-    assert reaction.rate is not None
-    law = substitute(
-        inline_functions(reaction.rate, circuit.functions), {p.id: float(p.value or 0.0) for p in reaction.local}
-    )
-    values: dict[str, Expr | float] = {s.id: Number(1.0 / scale.molecules) * Symbol(s.id) for s in circuit.species}
-    values[circuit.compartments[0].id] = float(circuit.compartments[0].size or 1.0)
-    return Number(scale.extent) * substitute(law, values)
-
-
-def _reactions(circuit: Model, kinds: Mapping[str, str], scale: _Scale, forms, growth: float, remarks: list[str]):
+def _reactions(circuit: Model, found: Roles, units: HostUnits, growth: float, remarks: list[str]):
     """(reactions that convert or lose, {protein: what of it is degraded, in molecules per time})."""
-    found: list[Reaction] = []
+    reactions: list[Reaction] = []
     losses: dict[str, list[Expr]] = {}
     amounts = {s.id for s in circuit.species}
     constants = _constants(circuit)
     for r in circuit.reactions:
-        if kinds[r.id].startswith("makes "):
+        what, id = found.kinds[r.id]
+        if what == "makes":
             continue
-        rate = _rate(r, circuit, scale)
-        if kinds[r.id].startswith("loses "):
-            id = kinds[r.id].removeprefix("loses ")
-            copies = -float(_net(r, circuit)[id])
-            slope = differentiate(rate, id)
-            if copies == 1.0 and not symbols(slope) & amounts:
+        rate = units.rate(r.rate)  # type: ignore[arg-type]
+        if what == "loses":
+            lost = {k: -float(x) for k, x in net_change(r, circuit).items()}
+            slope = differentiate(rate, id) if id else rate
+            if lost == {id: 1.0} and not symbols(slope) & amounts:
                 active = evaluate(slope, constants) - growth
                 if active <= 1e-12 * growth:
                     remarks.append(f"{r.id} is no faster than dilution by the unburdened cell, which takes its place")
                     continue
                 rate = rate - Number(growth) * Symbol(id)
                 remarks.append(f"{r.id}: {growth:.4g} of its rate constant is dilution, {active:.4g} degradation")
-            for protein, form in forms.items():
-                if id in form:
-                    losses.setdefault(protein, []).append(Number(copies * form[id]) * rate)
+            for protein in found.proteins:
+                copies = sum(x * found.forms[protein].get(k, 0.0) for k, x in lost.items())
+                if copies:
+                    losses.setdefault(protein, []).append(Number(copies) * rate)
         sides = [tuple(Participant(p.species, p.stoichiometry) for p in side) for side in (r.reactants, r.products)]
-        found.append(Reaction(r.id, sides[0], sides[1], rate=rate, reversible=r.reversible))
-    return found, losses
+        reactions.append(Reaction(r.id, sides[0], sides[1], rate=rate, reversible=r.reversible))
+    return reactions, losses
 
 
 def _side(copies: Mapping[str, float]) -> tuple[Participant, ...]:
@@ -275,18 +199,18 @@ def _constants(circuit: Model) -> dict[str, float]:
     return {p.id: float(p.value) for p in circuit.parameters if p.value is not None}
 
 
-def _start(circuit: Model, scale: _Scale, remarks: list[str]) -> dict[str, float]:
+def _start(circuit: Model, units: HostUnits, remarks: list[str]) -> dict[str, float]:
     """Molecules to start from: the circuit's steady state on its own (which of several is thus kept), or its start."""
     try:
         found = steady_state(circuit)
         if found.stable is not False:
-            return {s.id: found[s.id] * scale.molecules for s in circuit.species}
+            return {s.id: found[s.id] * units.molecules for s in circuit.species}
         remarks.append("the circuit alone has no stable steady state near its start; its initial values are used")
     except SimulationError:
         remarks.append("the circuit alone has no steady state; its initial values are used")
     size = float(circuit.compartments[0].size or 1.0)
     as_stated = {s.id: size if s.initial_kind == "amount" and not s.only_substance else 1.0 for s in circuit.species}
-    return {s.id: (s.initial or 0.0) / as_stated[s.id] * scale.molecules for s in circuit.species}
+    return {s.id: (s.initial or 0.0) / as_stated[s.id] * units.molecules for s in circuit.species}
 
 
 def _per_strength(host: Host, alone: Mapping[str, float], gene: Gene) -> tuple[float, float]:

@@ -72,17 +72,20 @@ class Memory:
 
 
 def memory(circuit: Module | Model | str | Path, host: Host | str = "weisse_2015", *, expression: float = 1.0,
-           values: Mapping[str, float] | None = None, lengths: Mapping[str, float] | None = None) -> Memory:  # fmt: skip
+           values: Mapping[str, float] | None = None, lengths: Mapping[str, float] | None = None,
+           polymerases: float | None = None) -> Memory:  # fmt: skip
     """Stable states of a circuit (a model, see `burden`) in an unburdened cell and in one that feels it.
 
-    expression: factor on how strongly all its genes are transcribed, in every setting. values, lengths: as for `burden`.
+    expression: factor on how strongly all its genes are transcribed, in every setting. values, lengths, polymerases: as
+    for `burden`. Events are left out.
     Errors: those of `burden`; InputError for a factor that is not positive.
     """
     if not (isinstance(expression, int | float) and math.isfinite(expression) and expression > 0):
         raise InputError(f"expression is {expression!r}; give a positive number")
     if not isinstance(circuit, Module | Model | str | Path):
         raise InputError("memory needs a circuit given as a model; constitutive genes have one state")
-    found = burden(circuit, host, values=values, lengths=lengths)
+    found = burden(circuit, host, values=values, lengths=lengths, polymerases=polymerases)
+    found = replace(found, model=found.model.replace(events=()))
     factor = {gene_ids(g)["strength"]: g.strength * expression for g in found.genes}
     models = {"held": _held(found), "competition": _fixed_dilution(found), "host": found.model}
     states, starts = {}, 0
@@ -114,7 +117,8 @@ def _held(found: Burden) -> Model:
     """The circuit in a cell that does not feel it: the host's species and rules stay at their unburdened values."""
     own, reactions = _own(found)
     cell = found.model
-    ruled = {r.variable for r in cell.rules}
+    theirs = {r.variable for r in found.host.model.rules}
+    ruled = {r.variable for r in cell.rules} & theirs
     species = [
         s if s.id in own else replace(s, initial=float(found.alone[s.id]), boundary=True, constant=True)
         for s in cell.species
@@ -123,7 +127,7 @@ def _held(found: Burden) -> Model:
     units = {p.id: p.units for p in cell.parameters}
     constants += [Parameter(id, float(found.alone[id]), units.get(id)) for id in sorted(ruled)]
     return cell.replace(id=f"{cell.id}_held", species=tuple(species), parameters=tuple(constants),
-                        reactions=tuple(reactions), rules=())  # fmt: skip
+                        reactions=tuple(reactions), rules=tuple(r for r in cell.rules if r.variable not in theirs))  # fmt: skip
 
 
 def _fixed_dilution(found: Burden) -> Model:
@@ -170,14 +174,14 @@ def _stable(found: Burden, model: Model, factor: Mapping[str, float]) -> tuple[l
 def _emptied(found: Burden, own: Mapping[str, float]) -> dict[str, float]:
     """The circuit's species without any protein or message: sites that held protein are free."""
     start = dict(own)
-    dilution = {r.reactants[0].species: r for r in _own(found)[1] if r.id.startswith("dilute_")}
-    for g in found.genes:
-        for id in (gene_ids(g)["message"], gene_ids(g)["complex"]):
-            start[id] = 0.0
-        for id, _ in g.copies:
-            for freed in dilution[id].products:
-                start[freed.species] += float(freed.stoichiometry) * start[id]  # type: ignore[arg-type]
-            start[id] = 0.0
+    for r in _own(found)[1]:
+        if r.id.startswith("dilute_"):
+            held = r.reactants[0].species
+            for freed in r.products:
+                start[freed.species] += float(freed.stoichiometry) * own[held]  # type: ignore[arg-type]
+    for r in _own(found)[1]:
+        if r.id.startswith("dilute_"):
+            start[r.reactants[0].species] = 0.0
     return start
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
@@ -39,6 +39,9 @@ class Gene:
     decay: float = 0.0
     forms: tuple[tuple[str, float], ...] = ()  # species that hold the protein, and how many copies; default: itself
     losses: tuple[Expr, ...] = ()  # rates at which other reactions degrade it, molecules per time
+    initiation: Expr | None = (
+        None  # ribosomes that its mRNAs load per free ribosome and time; None: the host makes its mRNA
+    )
 
     @property
     def copies(self) -> tuple[tuple[str, float], ...]:
@@ -73,7 +76,10 @@ class Host:
     energy, ribosome: species; elongation (amino acids per time), growth, translating (all ribosomes at work), mass (all
     protein in amino acids): ids of assignment rules; mass_total: constant that `mass` settles at; bind, unbind, decay,
     threshold: constants of ribosome binding, mRNA decay and energy for transcription; nutrient: constant, its quality;
-    uptake: reaction that takes it up; lengths: protein -> its length (constant); messages: free mRNAs; volume: litres; minutes: the host's time unit in minutes.
+    uptake: reaction that takes it up; lengths: protein -> its length (constant); messages: free mRNAs; volume: litres;
+    minutes: the host's time unit in minutes. transcription: reaction that transcribes -> length (constant) of what it
+    codes for; polymerase_share, transcribing, polymerase_speed: ids in a host whose polymerases are counted (see
+    `polymerases.with_polymerases`), "" elsewhere.
     """
 
     name: str
@@ -96,6 +102,10 @@ class Host:
     volume: float = 1e-15
     minutes: float = 1.0
     source: str = ""
+    transcription: Mapping[str, str] = field(default_factory=dict)
+    polymerase_share: str = ""
+    transcribing: str = ""
+    polymerase_speed: str = ""
 
 
 @lru_cache(maxsize=1)
@@ -106,6 +116,7 @@ def _weisse() -> Host:
         "weisse_2015", cell.model(), energy="a", ribosome="r", elongation="elongation", growth="growth",
         translating="translating", mass="mass", mass_total="mass_total", bind="kb", unbind="ku", decay="dm",
         threshold="theta_x", nutrient="ns", uptake="uptake", lengths=cell.LENGTHS, messages=("m_r", "m_t", "m_m", "m_q"), source=cell.SOURCE,
+        transcription={"transcribe_r": "n_r", "transcribe_t": "n_x", "transcribe_m": "n_x", "transcribe_q": "n_x"},
     )  # fmt: skip
 
 
@@ -130,13 +141,21 @@ def gene_ids(gene: Gene) -> dict[str, str]:
             "decay": f"k_degrade_{g}"}  # fmt: skip
 
 
-def with_genes(host: Host, genes: Iterable[Gene], *, demand: Mapping[str, Expr] | None = None) -> Model:
+def energized(host: Host, law: Expr) -> tuple[Expr, Expr]:
+    """(rate of transcription, the same at the unburdened share of polymerases) for a law at plenty of energy."""
+    full = law * parse(f"({host.energy}/({host.threshold} + {host.energy}))")
+    return (full * Symbol(host.polymerase_share) if host.polymerase_share else full), full
+
+
+def with_genes(host: Host, genes: Iterable[Gene], *, demand: Mapping[str, Expr] | None = None,
+               transcribing: Sequence[tuple[Expr, Expr]] = ()) -> Model:  # fmt: skip
     """The host's model with the genes in it; each has a free mRNA, its complex with a ribosome, and the protein.
 
     Transcription strength * energy/(threshold + energy), translation as that of the host's own genes: one protein costs
     `length` of energy, the ribosomes at work drive growth, and growth dilutes all. The rules `translating` and `mass`
     count the new complexes and proteins; growth is net of what is degraded: mass' = growth (mass_total - mass) exactly.
-    demand: gene id -> formula that stands in place of its strength (regulated genes).
+    demand: gene id -> formula that stands in place of its strength (regulated genes). A gene with `initiation` has mRNAs
+    elsewhere and gets none. transcribing: (rate at the unburdened share of polymerases, nucleotides) of other RNAs.
     Errors: InputError for names that the host has, or that two genes share.
     """
     genes = tuple(genes)
@@ -149,13 +168,18 @@ def with_genes(host: Host, genes: Iterable[Gene], *, demand: Mapping[str, Expr] 
         if own & taken:
             raise InputError(f"gene {gene.id!r}: {sorted(own & taken)[0]!r} is a name in use already; rename the gene")
         taken |= own
-        for id in (ids["message"], ids["complex"], gene.id):
+        for id in (ids["message"], ids["complex"], gene.id)[gene.initiation is not None :]:
             species.append(Species(id, cell, 0.0, "amount", model.substance_units, only_substance=True))
         parameters += [Parameter(ids["strength"], gene.strength), Parameter(ids["length"], gene.length)]
         if gene.decay:
             parameters.append(Parameter(ids["decay"], gene.decay))
         reactions += _expression(host, gene, ids, (demand or {}).get(gene.id, Symbol(ids["strength"])))
-    rules = tuple(_counted(host, genes, rule) for rule in model.rules)
+    busy = list(transcribing)
+    for gene in (g for g in genes if g.initiation is None):
+        ids = gene_ids(gene)
+        full = energized(host, (demand or {}).get(gene.id, Symbol(ids["strength"])))[1]
+        busy.append((full, Number(3.0) * Symbol(ids["length"])))
+    rules = tuple(_counted(host, genes, rule, busy) for rule in model.rules)
     return model.replace(
         id=f"{model.id}_with_{len(genes)}_genes" if genes else model.id, species=(*model.species, *species),
         parameters=(*model.parameters, *parameters), reactions=(*model.reactions, *reactions), rules=rules,
@@ -171,31 +195,39 @@ def _place(host: Host) -> str:
 def _expression(host: Host, gene: Gene, ids: Mapping[str, str], demand: Expr) -> list[Reaction]:
     g, m, c = gene.id, ids["message"], ids["complex"]
     a, r = host.energy, host.ribosome
-    found = [
-        _reaction(f"transcribe_{g}", {}, {m: 1}, f"({a}/({host.threshold} + {a}))", demand),
-        _reaction(f"bind_{g}", {r: 1, m: 1}, {c: 1}, f"{host.bind}*{r}*{m} - {host.unbind}*{c}", reversible=True),
-        _reaction(
-            f"translate_{g}", {c: 1, a: gene.length}, {m: 1, r: 1, g: 1}, f"{host.elongation}*{c}/{ids['length']}"
-        ),
-        _reaction(f"decay_{m}", {m: 1}, {}, f"{host.decay}*{m}"),
-        *(_reaction(f"dilute_{id}", {id: 1}, {}, f"{host.growth}*{id}") for id in (m, c, g)),
-    ]
+    made, clear = {c: 1, a: gene.length}, f"{host.elongation}*{c}/{ids['length']}"
+    if gene.initiation is None:
+        found = [
+            Reaction(f"transcribe_{g}", (), (Participant(m, 1.0),), rate=energized(host, demand)[0]),
+            _reaction(f"bind_{g}", {r: 1, m: 1}, {c: 1}, f"{host.bind}*{r}*{m} - {host.unbind}*{c}", reversible=True),
+            _reaction(f"translate_{g}", made, {m: 1, r: 1, g: 1}, clear),
+            _reaction(f"decay_{m}", {m: 1}, {}, f"{host.decay}*{m}"),
+            _reaction(f"dilute_{m}", {m: 1}, {}, f"{host.growth}*{m}"),
+        ]
+    else:  # an mRNA takes on the next ribosome while others are at work on it
+        found = [
+            Reaction(f"bind_{g}", (Participant(r, 1.0),), (Participant(c, 1.0),), rate=gene.initiation * Symbol(r)),
+            _reaction(f"translate_{g}", made, {r: 1, g: 1}, clear),
+        ]
+    found += [_reaction(f"dilute_{id}", {id: 1}, {}, f"{host.growth}*{id}") for id in (c, g)]
     if gene.decay:
         found.append(_reaction(f"degrade_{g}", {g: 1}, {}, f"{ids['decay']}*{g}"))
     return found
 
 
-def _reaction(id: str, left: Mapping[str, float], right: Mapping[str, float], law: str, factor: Expr | None = None,
+def _reaction(id: str, left: Mapping[str, float], right: Mapping[str, float], law: str,
               reversible: bool = False) -> Reaction:  # fmt: skip
-    rate = parse(law) if factor is None else factor * parse(law)
     sides = [tuple(Participant(s, float(x)) for s, x in side.items()) for side in (left, right)]
-    return Reaction(id, sides[0], sides[1], rate=rate, reversible=reversible)
+    return Reaction(id, sides[0], sides[1], rate=parse(law), reversible=reversible)
 
 
-def _counted(host: Host, genes: tuple[Gene, ...], rule):
-    """The rules for ribosomes at work and for mass, with the genes' complexes and proteins in them."""
+def _counted(host: Host, genes: tuple[Gene, ...], rule, busy: Sequence[tuple[Expr, Expr]]):
+    """The rules for ribosomes and polymerases at work and for mass, with the genes in them."""
     formula = rule.formula
-    if rule.variable == host.translating:
+    if host.transcribing and rule.variable == host.transcribing:
+        for rate, nucleotides in busy:
+            formula = formula + rate * nucleotides / Symbol(host.polymerase_speed)
+    elif rule.variable == host.translating:
         for gene in genes:
             formula = formula + Symbol(gene_ids(gene)["complex"])
     elif rule.variable == host.mass:
