@@ -61,6 +61,11 @@ def analyse(path: Path, horizon: str | None, points: int, limit: float) -> dict:
         return {**row, **summary(json.loads(done.stdout))}
 
 
+def together(errors: list[float]) -> float | str:
+    """Errors e1 and e2 of two steps add up to e1 + e2 (1 + e1)."""
+    return float(np.prod([1.0 + e for e in errors]) - 1.0) if errors else ""
+
+
 def summary(answer: dict) -> dict:
     steps = [b for b in answer["chain"] if b["name"] not in ("conserve", "prune")]
     errors = [b.get("error") or {} for b in steps]
@@ -71,8 +76,8 @@ def summary(answer: dict) -> dict:
         **answer["dimension"],
         "bridges": "+".join(b["name"] for b in answer["chain"]),
         "tier": min(tiers, key=TIERS.index) if tiers else "",
-        "bound": max((e.get("bound") or 0.0 for e in errors), default=""),
-        "measured": max((e.get("measured") or 0.0 for e in errors), default=""),
+        "bound": together([e.get("bound") or 0.0 for e in errors]),
+        "measured": together([e.get("measured") or 0.0 for e in errors]),
         "points": verified.get("points", ""),
         "worst": verified.get("worst_error", ""),
         "violations": verified.get("violations", ""),

@@ -39,16 +39,32 @@ def promised(drawn: np.ndarray, worst: float, thorough: bool) -> float:
     return max(DRAWN * worst, inflation(drawn) * most)
 
 
+def statement(errors: Sequence[Errors], bound: float) -> ErrorStatement:
+    """What a certificate says about errors measured at points and the bound promised from them."""
+    worst = max(e.worst for e in errors)
+    per: dict[str, float] = {}
+    for one in errors:
+        for id, value in one.per_observable.items():
+            per[id] = max(per.get(id, 0.0), value)
+    return ErrorStatement(NORM, worst, bound, bound / worst if worst > 0 else None, per, len(errors))
+
+
+def points_assumed(count: int, cornered: bool) -> tuple[Assumption, ...]:
+    """What a promise from `count` points rests on; `cornered`: the worst corner of the region was sought."""
+    corners = ", corners included" if cornered else ""
+    between = "points between those tried" if cornered else "points of the region other than those tried, few of which "
+    between += "" if cornered else "lie near its corners,"
+    return (
+        Assumption(f"fine and coarse runs compared at {count} points of the region{corners}", "checked"),
+        Assumption(f"{between} are no worse than the safety factor allows", "assumed"),
+    )
+
+
 def certified(
     search, made: Draft, estimate: Estimate, errors: Sequence[Errors], bound: float, survey: Survey
 ) -> Certificate:
     """The certificate of a bridge that kept to the tolerance at every training point."""
     question, network = search.question, made.network
-    worst = max(e.worst for e in errors)
-    per = {}
-    for one in errors:
-        for id, value in one.per_observable.items():
-            per[id] = max(per.get(id, 0.0), value)
     entry = SETTLED / estimate.nu
     text = claim(network, made.order)
     text += f" Over the region every observable keeps within {bound:.2g} of the full model for {search.horizon:g} time units"
@@ -64,10 +80,10 @@ def certified(
     fast = np.sort(_scales(survey, made))
     return Certificate(
         tier="estimated", claim=text,
-        assumptions=_assumptions(made, errors, estimate, search.cornered), groups=groups,
+        assumptions=_assumptions(made, errors, estimate, search.examination.cornered), groups=groups,
         spectrum=Spectrum(estimate.typical_gap, estimate.nu, estimate.alignment, tuple(fast.tolist())),
         defect=estimate.defect,
-        error=ErrorStatement(NORM, worst, bound, bound / worst if worst > 0 else None, per, len(errors)),
+        error=statement(errors, bound),
         domain=dict(question.box), alternatives=tuple(dict.fromkeys(search.rejected))[-12:],
         recipe=recipe(network, made.split, survey.system, getattr(made.bridge.project, "time", 0.0), made.order), **stamp(made.bridge.fine),
     )  # fmt: skip
@@ -81,16 +97,12 @@ def _scales(survey: Survey, made: Draft) -> np.ndarray:
 
 def _assumptions(made: Draft, errors: Sequence[Errors], estimate: Estimate, cornered: bool) -> tuple[Assumption, ...]:
     how = set(made.network.closure.how.values())
-    corners = ", corners included" if cornered else ""
-    between = "points between those tried" if cornered else "points of the region other than those tried, few of which "
-    between += "" if cornered else "lie near its corners,"
     found = [
         Assumption("the fast block of the Jacobian decays along every run used", "checked"),
         Assumption(
             f"its slowest mode decays {estimate.typical_gap:.3g} times faster than the slow ones move", "checked"
         ),
-        Assumption(f"fine and coarse runs compared at {len(errors)} points of the region{corners}", "checked"),
-        Assumption(f"{between} are no worse than the safety factor allows", "assumed"),
+        *points_assumed(len(errors), cornered),
     ]
     if "linear" in how:
         found.append(Assumption("linear steady-state equations have one solution, taken exactly", "proved"))

@@ -10,6 +10,7 @@ from manyscale.bridges.bridge import Bridge, Chain
 from manyscale.bridges.certificate import Refusal
 from manyscale.bridges.exact import conserve, prune
 from manyscale.bridges.explain import explain as path_in_words
+from manyscale.bridges.freeze_search import freeze_slow
 from manyscale.bridges.time_search import reduce_in_time
 from manyscale.engines.simulate import as_model
 from manyscale.errors import SimulationError
@@ -19,6 +20,14 @@ from manyscale.scales import Scales, resolve
 
 EXACT = (prune, conserve)  # cheap first: what is not needed has no totals to speak of
 DEFAULT_LIMIT = 60.0  # seconds
+FOR_SLOW = 0.3  # share of the time kept for variables so slow that they may be held
+
+
+def unspent(chain: Chain, question: Question) -> float:
+    """What a further bridge may cost: errors e1 and e2 of two bridges add up to e1 + e2 (1 + e1)."""
+    spent = chain.certificate.error
+    bound = 0.0 if spent is None or spent.bound is None else spent.bound
+    return (question.tolerance - bound) / (1.0 + bound)
 
 
 def reduce(
@@ -34,7 +43,8 @@ def reduce(
     """The longest chain of bridges that hold for the question, with the refusals met on the way.
 
     Exact bridges first (what the observables do not need; conserved totals), then fast variables in quasi-steady state
-    as far as the question's tolerance allows over its whole region. With `formulas`, only variables that follow from the
+    as far as the question's tolerance allows over its whole region, then variables so slow that they may be held at
+    their start, for what is left of the tolerance. With `formulas`, only variables that follow from the
     others by formula are eliminated: the reduced model then has no algebraic equations, which many simulators cannot
     solve. Stops at `time_limit` seconds (None: no limit) or
     at Ctrl-C with the best chain so far. `explain` prints the path in words. Errors: InputError; SimulationError when the model itself cannot be run.
@@ -57,18 +67,22 @@ def reduce(
             note(0.1 * k, f"trying {method.__name__.rsplit('.', 1)[-1]}")
             now = bridges[-1].coarse if bridges else fine
             keep(method.attempt(now, scales if now is fine else None, question))
-        left = limit - (time.monotonic() - begin)
+        left = min(limit - (time.monotonic() - begin), 3600.0)
         if left > 0:
-            chain = Chain(fine, tuple(bridges))
+            chain, share = Chain(fine, tuple(bridges)), (1.0 - FOR_SLOW) * left
             keep(
                 reduce_in_time(
-                    chain,
-                    question,
-                    time_limit=min(left, 3600.0),
-                    formulas=formulas,
-                    note=lambda s, t: note(0.2 + 0.8 * s, t),
+                    chain, question, time_limit=share, formulas=formulas, note=lambda s, t: note(0.2 + 0.5 * s, t)
                 )
             )
+            chain = Chain(fine, tuple(bridges))
+            left = min(limit - (time.monotonic() - begin), 3600.0)
+            keep(
+                freeze_slow(
+                    chain, question, tolerance=unspent(chain, question), time_limit=max(left, FOR_SLOW * share),
+                    note=lambda s, t: note(0.7 + 0.3 * s, t),
+                )
+            )  # fmt: skip
         else:
             refusals.append(Refusal("search", "the time limit was reached", time.monotonic() - begin, limit))
     except SimulationError as failure:

@@ -13,18 +13,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from manyscale.bridges.ascent import ascend
 from manyscale.bridges.bridge import Bridge, Chain
 from manyscale.bridges.certificate import Refusal
 from manyscale.bridges.endings import ending, in_words
 from manyscale.bridges.error_estimate import Estimate
+from manyscale.bridges.examine import CLIMB, Examination, Examined
 from manyscale.bridges.norm import Errors, grid
-from manyscale.bridges.promise import LEAST, certified, promised
+from manyscale.bridges.promise import certified
 from manyscale.bridges.splits import LEAST_GAP, SETTLED, Survey, best_gap, fast_reactions, grow, ranking
 from manyscale.bridges.time.network import build
 from manyscale.bridges.time.quasi_steady import LAYER_LENGTH, Draft, NoNetwork, barred, draft, unsuitable
 from manyscale.bridges.time.split import Split
-from manyscale.bridges.trials import Point, Trials, corners, slopes, spread, worse
+from manyscale.bridges.trials import Point, Trials
 from manyscale.errors import InputError
 from manyscale.kernels import compile_model
 from manyscale.model.question import Question
@@ -34,14 +34,8 @@ ROUNDS, FEW_ROUNDS = 60, 12  # fast sets tried at most, as steady states and on 
 NEARLY = 5.0  # share of the tolerance that the estimate of a steady state may reach for the first order to be tried
 REGROWN = 6  # times that a set is grown anew after a failure that the estimate can see
 MOST_RUNS = 8  # fine runs on which sets are grown at a time
-POINTS = (16, 80)  # training points, fewest and most
-CORNERS = 8
-PUSHES = 4  # rounds of search for worse points
 PATIENCE, LEAST_PATIENCE = 1.5, 3.0  # a further search may take that many times the first one, and that many seconds
-CLIMB = 0.2  # share of the time limit for climbing towards the worst point of the region, per candidate
-CORNERED = 12  # dimensions up to which the worst point of the region is sought; with more, corners are too far from
-# everything that is ever drawn, and the promise is one about drawn points
-NOTED = 0.7  # points met while climbing are kept above this share of the worst error
+SURVEYED = 4  # points whose runs sets are grown on from the start
 TURNS = 6  # turning points of an observable above which the model counts as oscillating
 
 
@@ -67,11 +61,10 @@ class _TimeSearch:
         self.horizon = float(question.horizon)  # type: ignore[arg-type]
         self.layer = question.entry * self.horizon
         self.tolerance = question.tolerance
-        self.cornered = len(question.box) <= CORNERED
         count = 121 if self.kernel.size <= 150 else 81
         self.trials = Trials(chain, question, grid(question, self.layer, count), self.deadline)
         self.rejected: list[str] = []
-        self.blame: dict[int, int] = {}  # points where something failed: tried first
+        self.examination = Examination(self.trials, self.tolerance, CLIMB * time_limit)
         self.patience = float("inf")  # seconds of a further search
         self.last: tuple[float, str] = (float("inf"), "")
 
@@ -137,16 +130,9 @@ class _TimeSearch:
         )  # fmt: skip
 
     def _points(self, survey: Survey) -> None:
-        """Training points: as many as a quarter of the time allows; the first ones join the survey."""
-        dimension = len(self.trials.box)
-        for k, unit in enumerate(spread(POINTS[1], dimension, CORNERS if self.cornered else 0)):
-            share = (time.monotonic() - self.begin) / self.time_limit
-            if share > 0.6 or (k >= POINTS[0] and share > 0.2):
-                break
-            point = self.trials.add(unit)
-            if point is not None and len(survey.runs) < 4:
-                survey.runs = [*survey.runs, self.trials.sample(point)]
-            self.note(0.1 * k / POINTS[1], "running the model over its region")
+        """Training points; the first ones join the survey."""
+        self.examination.draw(self.begin, self.time_limit, lambda share, text: self.note(0.1 * share, text))
+        survey.runs = [*survey.runs, *(self.trials.sample(p) for p in self.trials.points[1:SURVEYED])]
 
     # the loop
 
@@ -191,10 +177,10 @@ class _TimeSearch:
         system = self.kernel.system
         while split.fast and not self.trials.late:
             try:
-                unsolved = build(self.model, system, split, self.trials.ids, order).closure.equations
+                how = build(self.model, system, split, self.trials.ids, order).closure.how
             except NoNetwork:
                 return split
-            places = [k for k, i in enumerate(split.fast) if system.states[i] in unsolved]
+            places = [k for k, i in enumerate(split.fast) if how.get(system.states[i]) == "numeric"]
             if not places:
                 return split
             split = split.without((places[-1],))
@@ -228,109 +214,31 @@ class _TimeSearch:
         except (NoNetwork, InputError) as reason:
             self._reject(names, str(reason).splitlines()[0])
             return None
-        errors: dict[int, Errors] = {}
-        failing = self._replay(made, names, errors) or self._unstable(survey, split, names)
-        if failing is not None:
-            return failing
-        drawn = np.array([e.worst for e in errors.values()])
-        failing, thorough = self._climb(survey, made, names, errors)
-        if failing is not None:
-            return failing
-        worst = max(e.worst for e in errors.values())
-        return self._promise(made, estimate, errors, promised(drawn, worst, thorough), survey)
+        tested = self.examination.examine(made.bridge, lambda point: self._decays(survey, split, point))
+        if tested.failing is not None:
+            self._reject(names, self._said(tested.why))
+            return tested.failing
+        return self._promise(made, estimate, tested, survey)
 
-    def _replay(self, made: Draft, names: list[str], errors: dict[int, Errors]) -> Point | None:
-        """Run the network at every training point and where these say that it should be worse: a point where it fails,
-        or None with all `errors` by number of the point."""
-        visited: set[bytes] = set()
-        for turn in range(PUSHES + 1):
-            for k in sorted(range(len(self.trials.points)), key=lambda k: (-self.blame.get(k, 0), k)):
-                if k in errors:
-                    continue
-                if self.trials.late and (turn or len(errors) >= POINTS[0]):
-                    break
-                point = self.trials.points[k]
-                errors[k] = self.trials.error(made.bridge, point)
-                if not errors[k].worst <= self.tolerance / LEAST:
-                    return self._failing(k, names, errors[k])
-            if self.trials.late or turn == PUSHES:
-                break
-            known = {k: e.worst for k, e in errors.items()}
-            for unit in worse(self.trials.points, known, visited, to_the_end=self.cornered):
-                self.trials.add(unit)
-        return None
+    def _said(self, why: Errors | None) -> str:
+        if why is None or not why.observable:
+            return "they do not decay all along a run in the region"
+        self.last = min(self.last, (why.worst, why.observable))
+        return f"error {why.worst:.2g} of {why.observable}"
 
-    def _failing(self, k: int, names: list[str], found: Errors) -> Point:
-        self.blame[k] = max(self.blame.values(), default=0) + 1
-        self._reject(names, f"error {found.worst:.2g} of {found.observable}")
-        self.last = min(self.last, (found.worst, found.observable))
-        return self.trials.points[k]
+    def _decays(self, survey: Survey, split: Split, point: Point) -> bool:
+        """Whether the fast variables decay along the run of a point (no fold, no lost stability)."""
+        return survey.least_decay(split, self.trials.times, point.states, point.parameters) > 0
 
-    def _unstable(self, survey: Survey, split: Split, names: list[str]) -> Point | None:
-        """A point along whose run the fast variables do not decay all the time (a fold, a lost stability), or None."""
-        for k, point in enumerate(self.trials.points):
-            if self.trials.late:
-                break
-            if survey.least_decay(split, self.trials.times, point.states, point.parameters) <= 0:
-                self.blame[k] = max(self.blame.values(), default=0) + 1
-                self._reject(names, "they do not decay all along a run in the region")
-                return point
-        return None
-
-    def _climb(
-        self, survey: Survey, made: Draft, names: list[str], errors: dict[int, Errors]
-    ) -> tuple[Point | None, bool]:
-        """Look for the worst point of the region from the worst one known: (a point where the network fails or None,
-        whether every direction was tried to the end)."""
-        trials, box = self.trials, len(self.trials.box)
-        units = [k for k in errors if not np.isnan(trials.points[k].unit).any()]
-        if not units or not self.cornered:
-            return None, not box
-        top = max(e.worst for e in errors.values())
-        until = min(self.deadline, time.monotonic() + CLIMB * self.time_limit)
-        affordable = int((until - time.monotonic()) / max(4 * trials.seconds, 1e-3))
-        failing: list[Point] = []
-
-        def error(unit: np.ndarray) -> float | None:
-            point = trials.add(unit)
-            if point is None:
-                return None
-            found = trials.error(made.bridge, point)
-            k = len(trials.points) - 1
-            if found.worst <= NOTED * top:
-                trials.points.pop()
-                return found.worst
-            if survey.least_decay(made.split, trials.times, point.states, point.parameters) <= 0:
-                found = replace(found, worst=float("inf"))
-            errors[k] = found
-            if not found.worst <= self.tolerance / LEAST:
-                failing.append(self._failing(k, names, found))
-            return found.worst
-
-        for unit in corners(box, affordable):
-            error(unit)
-            if failing or time.monotonic() > until:
-                return (failing[0] if failing else None), False
-        known = {k: e.worst for k, e in errors.items()}
-        start = max((k for k in errors if not np.isnan(trials.points[k].unit).any()), key=known.__getitem__)
-        order = np.argsort(-np.abs(slopes(trials.points, known, box)))
-        summit = ascend(
-            error, trials.points[start].unit, errors[start].worst, order=order[: max(affordable, 4)].tolist(),
-            late=lambda: time.monotonic() > until, enough=self.tolerance / LEAST,
-        )  # fmt: skip
-        return (failing[0] if failing else None), summit.closed and affordable >= box
-
-    def _promise(
-        self, made: Draft, estimate: Estimate, errors: dict[int, Errors], bound: float, survey: Survey
-    ) -> Bridge | Point | None:
-        if len(errors) < min(POINTS[0], len(self.trials.points)):
+    def _promise(self, made: Draft, estimate: Estimate, tested: Examined, survey: Survey) -> Bridge | Point | None:
+        errors, bound = tested.errors, tested.bound
+        if not self.examination.enough(errors):
             return None
         if bound > self.tolerance:
-            worst = max(errors, key=lambda k: errors[k].worst)
             self._reject(list(made.network.fast), f"bound {bound:.2g} from {len(errors)} points")
-            self.last = min(self.last, (bound, errors[worst].observable))
-            self.blame[worst] = max(self.blame.values(), default=0) + 1
-            return self.trials.points[worst]
+            worst = max(errors.values(), key=lambda e: e.worst)
+            self.last = min(self.last, (bound, worst.observable))
+            return self.examination.worst(errors)
         certificate = certified(self, made, estimate, list(errors.values()), bound, survey)
         return replace(made.bridge, certificate=certificate)
 

@@ -11,7 +11,7 @@ import numpy as np
 from manyscale import _core
 from manyscale.engines.ode import OdeRun, output_times
 from manyscale.engines.simulate import as_model
-from manyscale.engines.tolerance import TRACKING, absolute_tolerance, check_tolerance, floor_tolerance
+from manyscale.engines.tolerance import TRACKING, absolute_tolerance, check_tolerance, floor_tolerance, whole_floor
 from manyscale.engines.trajectory import Trajectory
 from manyscale.errors import InputError, SimulationError
 from manyscale.kernels import compile_model
@@ -106,7 +106,7 @@ def _together(kernel: Kernel, times, ids, y, p, rtol, atol, threads, seed):
     plain = all(name in system.state_index for name in ids)
     columns = [system.state_index[name] for name in ids] if plain else range(kernel.size)
     columns = np.array(list(columns), dtype=np.int32)
-    tolerances, tracking = _tolerances(system, y, rtol, atol)
+    tolerances, tracking = _tolerances(kernel, y, p, rtol, atol)
     out = np.full((count, len(times), len(columns)), np.nan)
     status = np.full(count, -1, dtype=np.int32)
     workers = [kernel.new_equations() for _ in range(threads)]
@@ -122,12 +122,13 @@ def _together(kernel: Kernel, times, ids, y, p, rtol, atol, threads, seed):
     return data, failed
 
 
-def _tolerances(system, y: np.ndarray, rtol: float, atol) -> tuple[np.ndarray, float]:
+def _tolerances(kernel: Kernel, y: np.ndarray, p: np.ndarray, rtol: float, atol) -> tuple[np.ndarray, float]:
     """Per member; the typical size of a kind of state is the largest over all members."""
+    system = kernel.system
     if atol is not None:
         one, _ = absolute_tolerance(system, y[0], rtol, atol)
         return np.ascontiguousarray(np.broadcast_to(one, y.shape)), 0.0
-    floor = floor_tolerance(system, np.abs(y).max(axis=0), rtol)
+    floor = np.maximum(floor_tolerance(system, np.abs(y).max(axis=0), rtol), whole_floor(kernel, y[0], p[0], rtol))
     return np.ascontiguousarray(np.maximum(floor, TRACKING * rtol * np.abs(y))), TRACKING
 
 

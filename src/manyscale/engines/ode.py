@@ -22,6 +22,7 @@ from manyscale.kernels.kernel import Kernel
 METHODS = ("auto", "bdf", "rosenbrock", "explicit")
 FIRST_CHUNK = 2000  # steps until the first look at interruption and progress
 CHUNK_SECONDS = 0.2
+RESTLESS = 0.4  # share of rejected steps above which errors are taken for noise
 LOOKS = 50  # least number of steps where formulas switch
 SLIDING = 500  # switches in a row within SLIDING_SHARE of the run: the solution slides along a condition
 SLIDING_SHARE = 1e-5
@@ -63,8 +64,9 @@ class OdeRun:
             self.y = make_consistent(self.kernel, self.t, self.y, self.p)
         self.breaks = Breakpoints() if self.delayed else None
         self.chunk, self.steps, self.switches, self.switched_at, self.relaxed = FIRST_CHUNK, 0, 0, 0.0, 0
+        self.rejected = 0
         atol, tracking = absolute_tolerance(system, self.y, self.rtol, self.atol)
-        if self.has_mass and self.atol is None:
+        if self.atol is None:
             atol = np.maximum(atol, whole_floor(self.kernel, self.y, self.p, self.rtol))
         options = solver_options(self.kernel, self.y, self.p) if self.delayed else {}
         if system.roots:
@@ -198,17 +200,32 @@ class OdeRun:
                 f"{self.steps} steps were not enough: reached t = {self.t:g} of {self.end:g}; loosen rtol, shorten the "
                 "time, or raise max_steps", partial=self.finish(),
             )  # fmt: skip
+        self._calm()
         pace = CHUNK_SECONDS / max(seconds, 1e-6)
         self.chunk = int(np.clip(self.chunk * np.clip(pace, 0.1, 10.0), 10, 1_000_000))
         self.run.max_steps = min(self.chunk, max(self.max_steps - self.steps, 1))
 
+    def _calm(self) -> None:
+        """Less extreme absolute tolerances where so many steps of the last chunk were rejected that errors must be noise:
+        a state far below the others that is only kept at zero by what rounding leaves."""
+        rejected = self.run.statistics["rejected"]
+        if rejected - self.rejected > RESTLESS * self.chunk >= RESTLESS * FIRST_CHUNK / 2:
+            self._relax()
+        self.rejected = rejected
+
+    def _relax(self) -> bool:
+        """Raise the absolute tolerances, where they were chosen here and not too often yet."""
+        if self.atol is not None or self.relaxed >= 2 or not self.kernel.system.size:
+            return False
+        self.relaxed += 1
+        self.run.raise_tolerances(coarser_tolerance(self.kernel.system, self.y, self.relaxed))
+        self.run.start(self.t, self.y)
+        return True
+
     def _give_up(self, status: str, blame: int, size: float) -> None:
         """Try once more with less extreme absolute tolerances, where they were chosen here; else tell what happened."""
         system = self.kernel.system
-        if self.atol is None and status == "too_small" and self.relaxed < 2 and system.size:
-            self.relaxed += 1
-            self.run.raise_tolerances(coarser_tolerance(system, self.y, self.relaxed))
-            self.run.start(self.t, self.y)
+        if status == "too_small" and self._relax():
             return
         if status == "not_finite" and self.t == 0.0:
             missing = without_value(self.kernel, self.p)

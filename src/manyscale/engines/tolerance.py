@@ -46,12 +46,14 @@ def typical_sizes(system: System, y0: np.ndarray) -> np.ndarray:
     return typical
 
 
-def whole_floor(kernel, y0: np.ndarray, p: np.ndarray, rtol: float) -> np.ndarray:
-    """`floor_tolerance` where species that rules compute count too: for models with algebraic equations, whose states
-    may all begin near zero while everything that is abundant follows from a rule."""
+def whole_floor(kernel, y0: np.ndarray, p: np.ndarray, rtol: float) -> np.ndarray | float:
+    """`floor_tolerance` where species that rules compute count too, one per state: all states may begin near zero while
+    everything that is abundant follows from a rule (a conserved total, an algebraic equation). 0 without such species."""
     system = kernel.system
-    ids = [s.id for s in kernel.model.species if s.id in set(kernel.names)]
-    values = np.abs(kernel.observe(ids, np.zeros(1), y0[None, :], p)[:, 0]) if ids else np.zeros(0)
+    ids = [s.id for s in kernel.model.species if s.id in system.ruled]
+    if not ids:
+        return 0.0
+    values = np.abs(kernel.observe(ids, np.zeros(1), y0[None, :], p)[:, 0])
     largest = values[np.isfinite(values)].max(initial=0.0)
     species = np.asarray(system.state_is_species, dtype=bool)
     return np.where(species, max(FLOOR * rtol, LOWEST) * largest, 0.0)

@@ -93,6 +93,11 @@ class System:
         return {**dict(self.variables), **dict(self.rates)}
 
     @cached_property
+    def ruled(self) -> frozenset[str]:
+        """What a formula or an algebraic equation determines."""
+        return frozenset(name for name, _ in self.variables) | {self.states[i] for i, _ in self.algebraic}
+
+    @cached_property
     def state_index(self) -> dict[str, int]:
         """Position in y by symbol (as used in formulas)."""
         return {name: i for i, name in enumerate(self.state_symbols)}

@@ -17,6 +17,7 @@ CHARACTER, HEIGHT, MARGIN = 7.7, 24.0, 26.0
 STATES = {  # state of a species -> what it means, for the legend
     "kept": "kept in the small model",
     "eliminated": "fast: follows the kept ones, has no equation of its own",
+    "held": "so slow that it stays as it is",
     "conserved": "computed from a conserved total",
     "pruned": "left out: the observables do not need it",
     "fixed": "held fixed by the model itself",

@@ -21,9 +21,9 @@ def tiles(data: Mapping[str, Any]) -> list[dict[str, str]]:
         worst = checked.get("worst_error")
         if points:
             found.append({"value": percent(worst), "text": f"largest error at {count(points, 'checked point')}"})
-        bounds = [b["error"]["bound"] for b in real if isinstance(b["error"].get("bound"), (int, float))]
-        if bounds:
-            found.append({"value": f"≤ {percent(max(bounds))}", "text": "promised for the whole region"})
+        promise = words.promised(real)
+        if isinstance(promise, (int, float)):
+            found.append({"value": f"≤ {percent(promise)}", "text": "promised for the whole region"})
         gap = words.typical_gap(data)
         if gap:
             found.append({"value": f"{words.times(gap)} ×", "text": "gap between fast and slow"})

@@ -49,6 +49,7 @@ NAMES = {  # bridge -> what it does, in words
     "quasi_steady": "Fast species in quasi-steady state",
     "partial_equilibrium": "Fast reactions in equilibrium",
     "slow_manifold": "Slow manifold",
+    "freeze": "So slow that it stays as it is",
     "lump": "Lumping",
 }
 
@@ -160,7 +161,8 @@ def found(study: Mapping[str, Any], real: list) -> str:
         parts.append(
             f"{count(lost, 'equation')} of {dimension['full']} {_follows(lost)} exactly from conserved totals."
         )
-    fast = [id for bridge in real for id in bridge["eliminated"]]
+    held = [id for bridge in real for id in bridge["eliminated"] if bridge["name"] == "freeze"]
+    fast = [id for bridge in real for id in bridge["eliminated"] if bridge["name"] != "freeze"]
     if fast:
         parts.append(
             f"{listing(fast)} {'is' if len(fast) == 1 else 'are'} fast: after a short start "
@@ -169,6 +171,10 @@ def found(study: Mapping[str, Any], real: list) -> str:
     gap = typical_gap(study)
     if fast and gap:
         parts.append(f"The fast part settles about {times(gap)} times faster than the rest moves.")
+    if held:
+        parts.append(
+            f"{listing(held)} {'is' if len(held) == 1 else 'are'} so slow that nothing is lost by holding {'it' if len(held) == 1 else 'them'} at the start."
+        )
     refused = [one for one in study["refusals"] if one["name"] not in ("conserve", "prune")]
     if not real and refused:
         parts.append(f"No species could be treated as fast: {refused[0]['reason'].rstrip('.')}.")
@@ -202,11 +208,9 @@ def trust(study: Mapping[str, Any], real: list, broken: int) -> str:
         return "These steps are exact: the smaller model has the same solutions as the full one."
     checked = study["verified"]
     points, worst = checked.get("points") or 0, checked.get("worst_error")
-    bounds = [bridge["error"]["bound"] for bridge in real if bridge["error"].get("bound") is not None]
-    parts = []
-    if bounds:
-        numbers = [bound for bound in bounds if isinstance(bound, (int, float))]
-        parts.append(f"The promised error is at most {percent(max(numbers) if numbers else bounds[0])}.")
+    promise, parts = promised(real), []
+    if promise is not None:
+        parts.append(f"The promised error is at most {percent(promise)}.")
     if points:
         parts.append(
             f"Checked afterwards by simulating both models at {count(points, 'other point')} of the region: the largest "
@@ -219,6 +223,17 @@ def trust(study: Mapping[str, Any], real: list, broken: int) -> str:
     else:
         parts.append("It was not checked at other points.")
     return " ".join(parts)
+
+
+def promised(real: list) -> float | str | None:
+    """The bound of all steps together; errors e1 and e2 of two steps add up to e1 + e2 (1 + e1)."""
+    total = 0.0
+    bounds = [bridge["error"]["bound"] for bridge in real if bridge["error"].get("bound") is not None]
+    for bound in bounds:
+        if not isinstance(bound, (int, float)):
+            return bound
+        total += bound * (1.0 + total)
+    return total if bounds else None
 
 
 def limits() -> str:

@@ -19,7 +19,7 @@ from manyscale.study.record import plain
 
 MOST_EQUATIONS = 60
 MOST_DIMENSIONLESS = 40  # equations of a model whose groups a report shows
-ELIMINATED_BY = {"conserve": "conserved", "prune": "pruned"}  # every other bridge eliminates fast species
+ELIMINATED_BY = {"conserve": "conserved", "prune": "pruned", "freeze": "held"}  # every other bridge eliminates fast species
 
 
 def network(model: Model, chain: Chain) -> dict[str, Any]:

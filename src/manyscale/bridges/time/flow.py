@@ -85,9 +85,11 @@ def clocked(closure: Closure) -> Closure:
     return _changed(closure, _to_clock)
 
 
-def with_time(closure: Closure, extra: Mapping[str, tuple[str, Expr]]):
+def with_time(closure: Closure, extra: Mapping[str, tuple[str, Expr | None]]):
     """A closure and its new variables with the coordinate CLOCK as time again."""
-    return _changed(closure, _to_time), {id: (kind, _to_time(f)) for id, (kind, f) in extra.items()}
+    return _changed(closure, _to_time), {
+        id: (kind, None if f is None else _to_time(f)) for id, (kind, f) in extra.items()
+    }
 
 
 def _changed(closure: Closure, change: Callable[[Expr], Expr]) -> Closure:

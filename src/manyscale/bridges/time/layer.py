@@ -30,22 +30,22 @@ MOST_STEPS = 50_000  # of a run over the layer, which is short
 class LayerProjection:
     """Values of the fine model by id -> initial values and parameters of the coarse one, by id.
 
-    restrict: slow coordinate -> formula over fine ids. guesses: variables of algebraic equations, which start near the
-    fine model's values at the end of the layer. time: length of the layer; 0 restricts without projecting.
+    restrict: slow coordinate -> formula over fine ids. guesses: variable of an algebraic equation -> the fine model's id
+    near whose value at the end of the layer it starts ("": near 0). time: length of the layer; 0 restricts without projecting.
     """
 
     fine: Model
     coarse: Model
     restrict: Mapping[str, Expr]
     parameters: Mapping[str, Expr]
-    guesses: tuple[str, ...]
+    guesses: Mapping[str, str]
     time: float
     positive: tuple[str, ...] = field(default=())
 
     def __call__(self, values: Mapping[str, float]) -> dict[str, float]:
         start = self._slow(values)
         new = {id: float(evaluate(formula, 0.0, values)) for id, formula in self.parameters.items()}
-        new |= {id: values[id] for id in self.guesses if id in values}
+        new |= {id: values.get(near, 0.0) for id, near in self.guesses.items() if not near or near in values}
         if self.time <= 0:
             return {**new, **dict(zip(self.restrict, start))}
         fine = compile_model(self.fine)
@@ -54,7 +54,7 @@ class LayerProjection:
         run = simulate_ode(fine, np.array([0.0, self.time]), values=begin, rtol=RTOL, max_steps=MOST_STEPS)
         end_values = {id: float(run[id][-1]) for id in fine.names}
         goal = self._slow(end_values)
-        new |= {id: end_values[id] for id in self.guesses}
+        new |= {id: end_values.get(near, 0.0) for id, near in self.guesses.items()}
         try:
             corrected = self._corrected(values, new, start, goal)
         except SimulationError:

@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from manyscale.bridges.time.elimination import Closure, eliminate
 from manyscale.bridges.time.polynomial import NotPolynomial, Ring, TooLarge
+from manyscale.bridges.time.reactions import needed
 from manyscale.bridges.time.split import Split, partners
 from manyscale.errors import InputError
 from manyscale.kernels.system import System
@@ -49,6 +50,7 @@ class Coarse:
     lift: Mapping[str, Expr]
     parameters: Mapping[str, Expr]
     slow: tuple[str, ...]  # states of the coarse model that are no algebraic variables
+    guesses: Mapping[str, str]  # algebraic variable -> fine id that is near it after the initial layer
 
 
 def build(
@@ -64,7 +66,7 @@ def build(
     totals = _totals(model, system, table, names)
     local = _global_names(model, names)
     closure, written = _closure(model, system, fast, totals, local)
-    extra: Mapping[str, tuple[str, Expr]] = {}
+    extra: Mapping[str, tuple[str, Expr | None]] = {}
     if order:
         from manyscale.bridges.time.flow import clocked, make_flow, with_time
         from manyscale.bridges.time.series import raised
@@ -74,6 +76,7 @@ def build(
     used = {
         k
         for f in (*closure.rules.values(), *closure.equations.values(), *(e for _, e in extra.values()))
+        if f is not None
         for k in symbols(f)
     }
     promoted = {old: new for old, new in local.items() if new in used}
@@ -87,9 +90,9 @@ def build(
     restrict = {**{id: Symbol(id) for id in kept}, **{t.id: t.formula for t in totals}}
     lift: dict[str, Expr] = {s.id: Symbol(s.id) for s in model.species}
     parameters = {new: Symbol(old) for old, new in promoted.items()}
-    return Coarse(
-        coarse, closure, totals, written, fast, computed, restrict, lift, parameters, (*kept, *(t.id for t in totals))
-    )
+    slow = (*kept, *(t.id for t in totals))
+    near = {id: extra[id][0] if id in extra else id for id in closure.equations}
+    return Coarse(coarse, closure, totals, written, fast, computed, restrict, lift, parameters, slow, near)
 
 
 class _Names:
@@ -260,13 +263,16 @@ class _Writer:
         fine = self.fine
         species = [self._species(s) for s in fine.species]
         species += [self._total(t) for t in self.totals]
-        like = {id: fine[y] for id, (y, _) in self.extra.items()}
-        species += [replace(s, id=id, name="", boundary=True, constant=False, initial=None)
+        like = {id: fine[y] if y else Parameter(id) for id, (y, _) in self.extra.items()}
+        start = {id: 0.0 if formula is None else None for id, (_, formula) in self.extra.items()}
+        species += [replace(s, id=id, name="", boundary=True, constant=False, initial=start[id])
                     for id, s in like.items() if isinstance(s, Species)]  # fmt: skip
-        added = [replace(k, id=id, name="", constant=False) for id, k in like.items() if isinstance(k, Parameter)]
+        added = [replace(k, id=id, name="", constant=False, value=start[id])
+                 for id, k in like.items() if isinstance(k, Parameter)]  # fmt: skip
         rules = [r for r in fine.rules if r.variable not in self.determined]
         rules += [Rule("assignment", f, id, name="quasi-steady state") for id, f in self.rules.items()]
-        rules += [Rule("assignment", f, id, name="towards the slow manifold") for id, (_, f) in self.extra.items()]
+        rules += [Rule("assignment", f, id, name="towards the slow manifold") for id, (_, f) in self.extra.items()
+                  if f is not None]  # fmt: skip
         rules += [Rule("algebraic", g, name=f"steady state of {y}") for y, g in self.closure.equations.items()]
         old = {key: self._parameter(key) for key in self.promoted}
         parameters = tuple(replace(p, constant=False) if p.id in self.determined else p for p in fine.parameters)
@@ -275,7 +281,7 @@ class _Writer:
             initial_assignments=tuple(a for a in fine.initial_assignments if a.symbol not in self.determined),
             reactions=tuple(self._reaction(j, r) for j, r in enumerate(fine.reactions)),
         )  # fmt: skip
-        return coarse.replace(reactions=tuple(self._needed(coarse)))
+        return coarse.replace(reactions=needed(coarse, self.observables))
 
     def _species(self, species: Species) -> Species:
         if species.id not in self.determined:
@@ -320,36 +326,3 @@ class _Writer:
         names = symbols(reaction.rate) if reaction.rate is not None else set()
         extra = [id for id in dict.fromkeys(touched) if id in names and id not in reaction.modifiers]
         return replace(reaction, reactants=sides[0], products=sides[1], modifiers=(*reaction.modifiers, *extra))
-
-    def _needed(self, coarse: Model) -> list[Reaction]:
-        """Reactions that change something, or whose rate somebody asks for."""
-        asked = set(self.observables)
-        formulas = [r.formula for r in coarse.rules] + [a.formula for a in coarse.initial_assignments]
-        formulas += [r.rate for r in coarse.reactions if r.rate is not None]
-        for event in coarse.events:
-            formulas += [e for e in (event.trigger, event.delay, event.priority) if e is not None]
-            formulas += [f for _, f in event.assignments]
-        formulas += [p.stoichiometry for r in coarse.reactions for p in (*r.reactants, *r.products)
-                     if isinstance(p.stoichiometry, Expr)]  # fmt: skip
-        for formula in formulas:
-            asked |= symbols(formula)
-        free = {s.id for s in coarse.species if not s.boundary and not s.constant}
-        kept = []
-        for reaction in coarse.reactions:
-            parts = (*reaction.reactants, *reaction.products)
-            named = {p.id for p in parts if p.id}
-            if reaction.id in asked or named & asked or self._changes(parts, reaction, free):
-                kept.append(reaction)
-        return kept
-
-    def _changes(self, parts, reaction: Reaction, free: set[str]) -> bool:
-        sums: dict[str, float] = {}
-        for sign, side in ((-1, reaction.reactants), (1, reaction.products)):
-            for p in side:
-                if p.species in free:
-                    if isinstance(p.stoichiometry, Expr) or p.id:
-                        return True
-                    sums[p.species] = sums.get(p.species, 0.0) + sign * (
-                        1.0 if p.stoichiometry is None else p.stoichiometry
-                    )
-        return any(sums.values())

@@ -5,13 +5,14 @@ approached by h_{k+1}: G(z, h_{k+1}) = Dh_k F(z, h_k) from the steady states h_0
 Roussel & Fraser, J. Chem. Phys. 93:1072, 1990), which agrees with Fenichel's series to order k (Kaper & Kaper, Physica D
 165:66, 2002). Each order gains a factor of the time-scale ratio until the series, which is asymptotic, turns.
 
-The first order is also that of the zero-derivative principle, y'' = 0 (Gear, Kaper, Kevrekidis & Zagaris, SIAM J. Appl.
-Dyn. Syst. 4:711, 2005), which is used as an equation where the steady states have no formula.
+The first order is one linear correction of the steady states, which keeps to their branch where the steady states are
+roots of an equation (the zero-derivative principle y'' = 0 agrees to that order, but has further roots: Gear, Kaper,
+Kevrekidis & Zagaris, SIAM J. Appl. Dyn. Syst. 4:711, 2005).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from manyscale.bridges.time.elimination import Closure, eliminate
 from manyscale.bridges.time.flow import Flow
@@ -19,15 +20,17 @@ from manyscale.bridges.time.network import NoNetwork
 from manyscale.bridges.time.polynomial import nodes
 from manyscale.errors import InputError
 from manyscale.model.algebra import differentiate
-from manyscale.model.expr import Expr, Symbol, add, mul, substitute, symbols
+from manyscale.model.expr import Expr, Number, Symbol, add, mul, substitute, symbols
 
 HIGHEST = 3
-LONGEST = 20_000  # nodes of a formula
-Extra = Mapping[str, tuple[str, Expr]]
+LONGEST = 20_000  # nodes of all formulas
+SHORT = 8  # nodes of a formula that is written out wherever it is used
+Extra = Mapping[str, tuple[str, Expr | None]]
 
 
 def raised(flow: Flow, closure: Closure, order: int, new_name: Callable[[str], str]) -> tuple[Closure, Extra]:
-    """The closure of that order, and new variables that its formulas use: id -> (fast variable of its kind, formula).
+    """The closure of that order, and new variables that its formulas use: id -> (fast variable of its kind or "",
+    formula, or None for what an equation of the closure determines).
 
     Raises NoNetwork: too long a formula, functions without derivative, or an order above 1 without formulas.
     """
@@ -35,8 +38,7 @@ def raised(flow: Flow, closure: Closure, order: int, new_name: Callable[[str], s
         raise NoNetwork(f"slow manifolds are made to order {HIGHEST} at most, not {order}")
     try:
         if order == 1:
-            found = _first(flow, closure, new_name) if closure.explicit else None
-            return found or (_zero_derivative(flow), {})
+            return _lagging(flow, closure, new_name)
         if not closure.explicit:
             raise NoNetwork("higher orders need steady states with a formula")
         return _iterated(flow, closure, order), {}
@@ -51,47 +53,62 @@ def _jacobian(flow: Flow) -> tuple[dict, dict]:
     return fast, slow
 
 
-def _first(flow: Flow, closure: Closure, new_name: Callable[[str], str]) -> tuple[Closure, Extra] | None:
-    """h_0 + D^-1 w with D w = -C F at h_0: the steady states, how fast they drift (w), and by how much the variables
-    lag behind that. None where one of the linear systems has no formula."""
-    base = {id: new_name(f"{id}_order0") for id in closure.rules}
+def _lagging(flow: Flow, closure: Closure, new_name: Callable[[str], str]) -> tuple[Closure, Extra]:
+    """y = h_0 + D^-1 w with D w = -C F, all at h_0: the steady states, how fast they drift (w), and by how much the
+    variables lag behind that. Linear systems without a short formula stay equations, which have one solution."""
+    numeric = [y for y in flow.fast if y in closure.equations]
+    base = {id: new_name(f"{id}_order0") for id in (*closure.rules, *numeric)}
     at = {id: Symbol(name) for id, name in base.items()}
-    first = {y: at.get(y, Symbol(y)) for y in flow.fast}
+    hidden = {n: f for n, f in flow.dependents.items() if n not in closure.rules}
+    extra: dict[str, tuple[str, Expr | None]] = {}
+    for id, formula in closure.rules.items():
+        extra[base[id]] = (id, substitute(_closed(formula, hidden), at))
+    equations = {}
+    for y in numeric:
+        extra[base[y]] = (y, None)
+        equations[base[y]] = substitute(_closed(closure.equations[y], hidden), at)
+
+    def named(wanted: str, kind: str, formula: Expr) -> Expr:
+        """The formula at h_0, under a name of its own where it is long."""
+        formula = substitute(formula, at)
+        if nodes(formula) <= SHORT:
+            return formula
+        name = new_name(wanted)
+        extra[name] = (kind, formula)
+        return Symbol(name)
+
     fast, slow = _jacobian(flow)
+    moved = {z for row in slow.values() for z, entry in row.items() if entry != Number(0.0)}
+    velocity = {z: named(f"{z}_velocity", "", f) for z, f in flow.slow.items() if z in moved}
+    decay = {y: {k: named(f"{y}_by_{k}", "", f) for k, f in row.items()} for y, row in fast.items()}
+    push = {y: named(f"{y}_push", "", add(*(mul(row[z], v) for z, v in velocity.items()))) for y, row in slow.items()}
     drift = {y: new_name(f"{y}_drift") for y in flow.fast}
     lag = {y: new_name(f"{y}_lag") for y in flow.fast}
-    moving = {}
-    for y in flow.fast:
-        own = add(*(mul(fast[y][k], Symbol(drift[k])) for k in flow.fast))
-        moving[drift[y]] = substitute(add(own, *(mul(slow[y][z], f) for z, f in flow.slow.items())), first)
-    drifts = eliminate(moving, {})
-    behind = {}
-    for y in flow.fast:
-        own = add(*(mul(fast[y][k], Symbol(lag[k])) for k in flow.fast))
-        behind[lag[y]] = substitute(add(own, mul(-1.0, Symbol(drift[y]))), first)
-    lags = eliminate(behind, {})
-    if not (drifts.explicit and lags.explicit):
-        return None
-    like = {**{base[y]: y for y in flow.fast}, **{lag[y]: y for y in flow.fast}}
-    hidden = {n: f for n, f in flow.dependents.items() if n not in closure.rules}
-    extra = {base[id]: (id, substitute(_closed(formula, hidden), at)) for id, formula in closure.rules.items()}
-    for name, formula in lags.rules.items():
-        extra[name] = (like[name], _closed(formula, drifts.rules))
-    if sum(nodes(f) for _, f in extra.values()) > LONGEST:
-        return None
-    rules = {y: add(first[y], Symbol(lag[y])) for y in flow.fast}
-    return Closure(rules, {}, {y: closure.how.get(y, "linear") for y in flow.fast}), extra
+    numeric += _solved(decay, {y: push[y] for y in flow.fast}, drift, dict.fromkeys(drift, ""), extra, equations)
+    behind = {y: mul(-1.0, Symbol(drift[y])) for y in flow.fast}
+    numeric += _solved(decay, behind, lag, {y: y for y in lag}, extra, equations)
+    _short([*equations.values(), *(f for _, f in extra.values() if f is not None)])
+    rules = {y: add(at[y], Symbol(lag[y])) for y in flow.fast}
+    how = {y: "numeric" if y in numeric else closure.how.get(y, "linear") for y in flow.fast}
+    return Closure(rules, equations, how), extra
 
 
-def _zero_derivative(flow: Flow) -> Closure:
-    """y'' = C F + D G = 0 as equations for y."""
-    fast, slow = _jacobian(flow)
-    equations = {}
-    for y in flow.fast:
-        terms = [mul(slow[y][z], f) for z, f in flow.slow.items()] + [mul(fast[y][k], g) for k, g in flow.fast.items()]
-        equations[y] = add(*terms)
-    _short(equations)
-    return Closure({}, equations, dict.fromkeys(flow.fast, "numeric"))
+def _solved(decay, rest: Mapping[str, Expr], unknown: Mapping[str, str], kinds, extra, equations) -> list[str]:
+    """Solve sum_k decay[y][k] unknown[k] + rest[y] = 0: by formula into `extra`, else into `equations`; the y without."""
+    system = {
+        unknown[y]: add(rest[y], *(mul(entry, Symbol(unknown[k])) for k, entry in row.items()))
+        for y, row in decay.items()
+    }
+    found = eliminate(system, {})
+    left = []
+    for y, name in unknown.items():
+        if name in found.rules:
+            extra[name] = (kinds[y], found.rules[name])
+        else:
+            extra[name] = (kinds[y], None)
+            equations[name] = found.equations[name]
+            left.append(y)
+    return left
 
 
 def _iterated(flow: Flow, closure: Closure, order: int) -> Closure:
@@ -108,7 +125,7 @@ def _iterated(flow: Flow, closure: Closure, order: int) -> Closure:
         for y, formula in h.items():
             drift[pushed[y]] = add(*(mul(differentiate(formula, z), f) for z, f in velocity.items()))
         h = {y: substitute(solved[y], drift) for y in flow.fast}
-        _short(h)
+        _short(h.values())
     return Closure(h, {}, dict(step.how))
 
 
@@ -122,7 +139,7 @@ def _closed(formula: Expr, rules: Mapping[str, Expr]) -> Expr:
     raise NoNetwork("the formulas of the fast variables go in a circle")
 
 
-def _short(formulas: Mapping[str, Expr]) -> None:
-    size = sum(nodes(f) for f in formulas.values())
+def _short(formulas: Iterable[Expr]) -> None:
+    size = sum(nodes(f) for f in formulas)
     if size > LONGEST:
         raise NoNetwork(f"the formulas of this order have {size} parts")
