@@ -13,7 +13,7 @@ from manyscale.model.model import Model
 from manyscale.scales.group import Group
 
 __all__ = [
-    "TIERS", "Assumption", "Certificate", "ErrorStatement", "Group", "Refusal", "Spectrum", "source_hash", "versions",
+    "TIERS", "Assumption", "Band", "Certificate", "ErrorStatement", "Group", "Phase", "Refusal", "Spectrum", "source_hash", "versions",
     "weakest",
 ]  # fmt: skip
 
@@ -38,8 +38,42 @@ class Spectrum:
 
 
 @dataclass(frozen=True)
+class Band:
+    """How far observables may be off when: `widths` by id, one per cell between neighbouring `times` (cell edges), as
+    shares of the observable's largest value."""
+
+    times: tuple[float, ...]
+    widths: Mapping[str, tuple[float, ...]]
+
+    def bound(self, id: str) -> float:
+        """The largest width of one observable: its own bound."""
+        return max(self.widths[id])
+
+
+@dataclass(frozen=True)
+class Phase:
+    """How an oscillating observable differs, at the model's own values: `period` of the fine model, its relative error,
+    how late the coarse one is after so many `turns` (in periods), and the largest difference in `shape` once both are
+    read at their own phase (share of the largest value)."""
+
+    observable: str
+    period: float
+    period_error: float
+    turns: int
+    drift: float
+    shape: float
+
+    def __str__(self) -> str:
+        return (
+            f"the period of {self.observable} ({self.period:.4g}) is off by {100 * self.period_error:+.2g} %, which makes "
+            f"{abs(self.drift):.2g} of a turn after {self.turns} turns; its shape by {100 * self.shape:.2g} %"
+        )
+
+
+@dataclass(frozen=True)
 class ErrorStatement:
-    """Errors in the question's norm. `bound` is what the certificate promises on the whole region."""
+    """Errors in the question's norm. `bound` is what the certificate promises on the whole region; `band` what it
+    expects of each observable along time."""
 
     norm: str
     measured: float | None
@@ -47,6 +81,8 @@ class ErrorStatement:
     effectivity: float | None = None
     per_observable: Mapping[str, float] = field(default_factory=dict)
     points: int = 0  # how many points the measured value is over
+    band: Band | None = None
+    phase: Phase | None = None  # of oscillators
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from manyscale.bridges.bands import together
 from manyscale.bridges.bridge import Bridge, Chain
 from manyscale.bridges.certificate import Assumption, Certificate, ErrorStatement, source_hash, versions, weakest
 from manyscale.errors import InputError
@@ -200,4 +201,5 @@ def _error(parts: list[Certificate]) -> ErrorStatement | None:
     for one in statements:
         for id, value in one.per_observable.items():
             per[id] = per.get(id, 0.0) + value
-    return ErrorStatement(statements[-1].norm, measured, bound, None, per, min(s.points for s in statements))
+    points = min(s.points for s in statements)
+    return ErrorStatement(statements[-1].norm, measured, bound, None, per, points, together(parts))

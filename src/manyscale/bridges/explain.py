@@ -56,6 +56,8 @@ def _bridge(number: int, bridge: Bridge, question: Question) -> list[str]:
     if certificate.error is not None and certificate.error.bound is not None:
         error = certificate.error
         lines.append(_cost(error, question))
+        if error.phase is not None:
+            lines.append(f"  Phase: {error.phase}.")
         worst = max(error.per_observable.items(), key=lambda pair: pair[1], default=None)
         if worst is not None:
             lines.append(f"  Least accurate: {worst[0]} ({worst[1]:.2g}).")

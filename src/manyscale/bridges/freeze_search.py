@@ -169,7 +169,7 @@ class _FreezeSearch:
                 *points_assumed(len(errors), self.examination.cornered),
             ),
             groups=(group,),
-            error=statement(errors, tested.bound),
+            error=statement(errors, tested.bound, self.trials.times),
             domain=dict(question.box), alternatives=tuple(dict.fromkeys(self.rejected))[-12:],
             recipe={"method": NAME, "slow": list(made.eliminated)},
             source_hash=source_hash(made.fine), versions=versions(),

@@ -21,12 +21,14 @@ ZERO = 1e-12  # observables below this share of the largest one of their kind ar
 
 @dataclass(frozen=True)
 class Errors:
-    """Errors in the question's norm: `worst` is that of `observable`, at time `when`."""
+    """Errors in the question's norm: `worst` is that of `observable`, at time `when`; `profile` along time, shape
+    (observables, times), in the order of `per_observable`."""
 
     per_observable: Mapping[str, float] = field(default_factory=dict)
     worst: float = 0.0
     observable: str = ""
     when: float = 0.0
+    profile: np.ndarray | None = field(default=None, compare=False, repr=False)
 
 
 def grid(question: Question, layer: float = 0.0, count: int = 201) -> np.ndarray:
@@ -74,8 +76,9 @@ def deviations(
     *,
     begin: np.ndarray | float = 0.0,
     floor: np.ndarray | float = 0.0,
-) -> tuple[np.ndarray, np.ndarray]:
-    """(errors, times of the largest deviation), each of shape (k,), for values of shape (k, nt).
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(errors, times of the largest deviation), each of shape (k,), for values of shape (k, nt), and the errors along
+    time, (k, nt).
 
     begin: time from which each observable counts. floor: see `floors`. An observable that is zero in both models has
     error 0; what is not a number in the coarse model only has error inf.
@@ -89,7 +92,8 @@ def deviations(
     largest = gap[np.arange(len(fine)), where]
     with np.errstate(divide="ignore", invalid="ignore"):
         errors = np.where(largest == 0.0, 0.0, largest / size)
-    return errors, times[where]
+        profile = np.where(gap == 0.0, 0.0, gap / size[:, None])
+    return errors, times[where], profile
 
 
 def begins(chain: Chain | Bridge, ids: Sequence[str]) -> np.ndarray:
@@ -128,6 +132,6 @@ def errors_between(chain: Chain, ids: Sequence[str], times: np.ndarray, fine: np
     if not len(ids):
         return Errors()
     floor = floors(chain.fine, ids, np.nanmax(np.abs(fine), axis=1, initial=0.0))
-    found, when = deviations(times, fine, coarse, begin=begins(chain, ids), floor=floor)
+    found, when, profile = deviations(times, fine, coarse, begin=begins(chain, ids), floor=floor)
     worst = int(found.argmax())
-    return Errors(dict(zip(ids, found.tolist())), float(found[worst]), ids[worst], float(when[worst]))
+    return Errors(dict(zip(ids, found.tolist())), float(found[worst]), ids[worst], float(when[worst]), profile)

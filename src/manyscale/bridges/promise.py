@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from manyscale.bridges.bands import band
 from manyscale.bridges.certificate import Assumption, Certificate, ErrorStatement, Group, Spectrum
 from manyscale.bridges.error_estimate import Estimate
 from manyscale.bridges.norm import NORM, Errors
@@ -39,14 +40,15 @@ def promised(drawn: np.ndarray, worst: float, thorough: bool) -> float:
     return max(DRAWN * worst, inflation(drawn) * most)
 
 
-def statement(errors: Sequence[Errors], bound: float) -> ErrorStatement:
-    """What a certificate says about errors measured at points and the bound promised from them."""
+def statement(errors: Sequence[Errors], bound: float, times: np.ndarray) -> ErrorStatement:
+    """What a certificate says about errors measured at points (at these times) and the bound promised from them."""
     worst = max(e.worst for e in errors)
     per: dict[str, float] = {}
     for one in errors:
         for id, value in one.per_observable.items():
             per[id] = max(per.get(id, 0.0), value)
-    return ErrorStatement(NORM, worst, bound, bound / worst if worst > 0 else None, per, len(errors))
+    effectivity = bound / worst if worst > 0 else None
+    return ErrorStatement(NORM, worst, bound, effectivity, per, len(errors), band(times, errors, bound))
 
 
 def points_assumed(count: int, cornered: bool) -> tuple[Assumption, ...]:
@@ -83,7 +85,7 @@ def certified(
         assumptions=_assumptions(made, errors, estimate, search.examination.cornered), groups=groups,
         spectrum=Spectrum(estimate.typical_gap, estimate.nu, estimate.alignment, tuple(fast.tolist())),
         defect=estimate.defect,
-        error=statement(errors, bound),
+        error=statement(errors, bound, search.trials.times),
         domain=dict(question.box), alternatives=tuple(dict.fromkeys(search.rejected))[-12:],
         recipe=recipe(network, made.split, survey.system, getattr(made.bridge.project, "time", 0.0), made.order), **stamp(made.bridge.fine),
     )  # fmt: skip

@@ -19,6 +19,7 @@ from manyscale.bridges.endings import ending, in_words
 from manyscale.bridges.error_estimate import Estimate
 from manyscale.bridges.examine import CLIMB, Examination, Examined
 from manyscale.bridges.norm import Errors, grid
+from manyscale.bridges.phase import phase_error
 from manyscale.bridges.promise import certified
 from manyscale.bridges.splits import LEAST_GAP, SETTLED, Survey, best_gap, fast_reactions, grow, ranking
 from manyscale.bridges.time.network import build
@@ -67,6 +68,7 @@ class _TimeSearch:
         self.examination = Examination(self.trials, self.tolerance, CLIMB * time_limit)
         self.patience = float("inf")  # seconds of a further search
         self.last: tuple[float, str] = (float("inf"), "")
+        self.nearest: tuple[float, Bridge | None] = (float("inf"), None)  # what failed by least
 
     def result(self) -> Bridge | Refusal:
         system = self.kernel.system
@@ -216,6 +218,8 @@ class _TimeSearch:
             return None
         tested = self.examination.examine(made.bridge, lambda point: self._decays(survey, split, point))
         if tested.failing is not None:
+            if tested.why is not None and tested.why.worst < self.nearest[0]:
+                self.nearest = tested.why.worst, made.bridge
             self._reject(names, self._said(tested.why))
             return tested.failing
         return self._promise(made, estimate, tested, survey)
@@ -240,6 +244,9 @@ class _TimeSearch:
             self.last = min(self.last, (bound, worst.observable))
             return self.examination.worst(errors)
         certificate = certified(self, made, estimate, list(errors.values()), bound, survey)
+        if self.turning(self.trials.points[0]) > TURNS:
+            phase = phase_error(made.bridge, self.question)
+            certificate = replace(certificate, error=replace(certificate.error, phase=phase))
         return replace(made.bridge, certificate=certificate)
 
     def _reject(self, names: list[str], why: str) -> None:
@@ -254,8 +261,13 @@ class _TimeSearch:
             return Refusal(NAME, "the time limit was reached before a reduction could be certified; allow more time",
                            time.monotonic() - self.begin, self.time_limit)  # fmt: skip
         end = ending(survey.runs[0])
+        phase = None
         if self.turning(first) > TURNS:
+            phase = phase_error(self.nearest[1], self.question) if self.nearest[1] is not None else None
+        if self.turning(first) > TURNS and (phase is None or abs(phase.drift) > 0.1 * self.tolerance):
             reason = "the model oscillates: a reduced model drifts in phase, which no error at each time survives"
+            if phase is not None:
+                reason += f" (with the least bad one {phase})"
         elif end is not None:
             name = self.kernel.system.states[end.state]
             return Refusal(NAME, in_words(end, name), 0.0, end.decay, name, tuple(dict.fromkeys(self.rejected))[-12:])

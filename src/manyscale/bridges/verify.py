@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from manyscale.bridges.bands import outside
 from manyscale.bridges.bridge import Bridge, Chain
 from manyscale.bridges.certificate import ErrorStatement
 from manyscale.bridges.compose import carry_all, clock, lifted, observed
@@ -41,7 +42,9 @@ class Verification:
     `worst_point` (overrides of the fine model) and `worst_observable`. violations: points with an error above `bound`
     (for exact chains: above 100 times the solver's tolerance), or where only the coarse model fails. skipped: points
     where the fine model itself cannot be run. solver_error: estimated at the worst point. effectivity: bound / worst
-    error, None where the error is not ten times the solver's. reasons: violations and skips in words.
+    error, None where the error is not ten times the solver's. reasons: violations and skips in words. outside_band:
+    points at which some observable left the certificate's band around its curve (which is no violation while the bound
+    holds); None without a band.
     """
 
     points: int
@@ -57,6 +60,7 @@ class Verification:
     effectivity: float | None = None
     errors: tuple[float, ...] = field(default=(), repr=False)
     not_compared: tuple[str, ...] = ()
+    outside_band: int | None = None
 
     @property
     def worst_error(self) -> float:
@@ -163,6 +167,8 @@ class _Replay:
         self.steps = 3_000_000
         self.pace = 1.0  # time of the full model per time of the small one
         self.slack: dict[str, float] = {}
+        self.band = certificate.error.band if certificate.error else None
+        self.left_band = 0
         if self.absent:
             self.remarks.append(f"the small model cannot express {', '.join(self.absent[:5])}")
 
@@ -285,6 +291,8 @@ class _Replay:
 
     def _note(self, point: Mapping[str, float], found: Errors) -> None:
         self.errors.append(found.worst)
+        if self.band is not None:
+            self.left_band += bool(outside(self.band, found, self.times, MARGIN * (self.solver_error or RTOL)))
         for id, value in found.per_observable.items():
             self.per[id] = max(self.per[id], value)
         if found.worst > self.worst[0]:
@@ -300,6 +308,7 @@ class _Replay:
             worst_point=self.worst[2], worst_observable=self.worst[1], bound=self.bound, skipped=self.skipped,
             reasons=tuple(dict.fromkeys((*self.broken, *self.remarks))), solver_error=self.solver_error,
             effectivity=effectivity, errors=tuple(self.errors), not_compared=self.absent,
+            outside_band=None if self.band is None else self.left_band,
         )  # fmt: skip
 
 

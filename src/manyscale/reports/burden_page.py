@@ -1,46 +1,92 @@
-"""The self-contained page of `burden`: the numbers, product against growth, isocost line, growth law."""
+"""The self-contained page of `burden`: the circuit, the numbers, product against growth, isocost line, growth laws."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
 import numpy as np
 
+from manyscale.reports import circuit
 from manyscale.reports.circuit_pages import page, table
 from manyscale.reports.curves import Line, Mark, chart
 
 
-def burden_page(found: Any, pareto: Any = None, isocost: Any = None, law: Any = None) -> str:
-    """The page of a `Burden`, with the pictures whose data is given (`Pareto`, `Isocost`, `GrowthLaw`)."""
+def burden_page(found: Any, pareto: Any = None, isocost: Any = None, law: Any = None, *, inhibited: Sequence[Any] = (),
+                batch: Any = None, memory: Any = None) -> str:  # fmt: skip
+    """The page of a `Burden`, with the pictures whose data is given (`Pareto`, `Isocost`, `GrowthLaw`, `InhibitionLaw`s,
+    `Batch`, `Memory`)."""
+    verdict = (
+        f"The cell grows at {found.relative_growth:.1%} of its own rate; {found.protein_fraction:.2%} of its protein is the "
+        "circuit's"
+    )
+    remarks = "".join(f"<p class='lead'>{escape(_sentence(r))}</p>" for r in found.remarks)
+    sections = [
+        ("The circuit", circuit.draw(found.circuit if found.circuit is not None else [g.id for g in found.genes])),
+        ("The cell", table(_cell(found)) + remarks), ("The proteins", table(_proteins(found))),
+        ("States that last", "" if memory is None else _memory(memory)),
+        ("Product against growth", "" if pareto is None else _pareto(found, pareto)),
+        ("One batch", "" if batch is None else _batch(batch)),
+        ("Genes that share a cell", _coupling(found) + ("" if isocost is None else _isocost(isocost))),
+        ("Growth laws of the host", "" if law is None else _laws(found, law, inhibited)),
+    ]  # fmt: skip
+    return page(f"{_name(found)}: what does it cost the cell?", verdict, sections)
+
+
+def _name(found: Any) -> str:
+    return found.circuit.id if hasattr(found.circuit, "id") else found.circuit.name if found.circuit else found.model.id
+
+
+def _sentence(text: str) -> str:
+    return text + ("" if text.endswith(".") else ".")
+
+
+def _cell(found: Any) -> list[tuple[str, Any, str]]:
+    own = found.alone[found.host.growth]
     rows = [
-        ("growth rate", found.growth_rate, f"with the circuit; {found.alone[found.host.growth]:.5g} without"),
+        ("growth rate", found.growth_rate, f"per minute, with the circuit; {own:.5g} without"),
+        (
+            "doubling time",
+            float(np.log(2) / found.growth_rate),
+            f"minutes, with the circuit; {np.log(2) / own:.4g} without",
+        ),
         ("relative growth", found.relative_growth, "with the circuit over without"),
         ("protein fraction", found.protein_fraction, "foreign share of the cell's protein mass"),
-        ("mass error", found.mass_error, "difference of the counted protein mass from the cell's total, relative"),
-        (
-            "ribosome eps",
-            found.ribosome_eps,
-            "growth against the binding of mRNA to ribosomes: small means fast binding",
-        ),
     ]
-    genes = [
-        (g.id, g.total(found.values), f"molecules; {found.protein_fractions[g.id]:.3%} of the protein mass")
-        for g in found.genes
-    ]
-    coupling = [
-        (f"{a} by {b}", x, f"percent change of {a} for 1% more expression of {b}")
-        for (a, b), x in found.coupling.items()
-    ]
-    verdict = f"grows at {found.relative_growth:.1%} of its own rate; {found.protein_fraction:.2%} of its protein is the circuit's"
-    remarks = "".join(f"<p class='lead'>{escape(r)}</p>" for r in found.remarks)
-    sections = [
-        ("The cell", table(rows) + remarks), ("The proteins", table(genes)),
-        ("Product against growth", "" if pareto is None else _pareto(found, pareto)),
-        ("Two genes that share ribosomes", table(coupling) + ("" if isocost is None else _isocost(isocost))),
-        ("Growth law of the host", "" if law is None else _law(law)),
+    if found.host.polymerase_share:
+        rows.append(
+            ("free polymerases", found.values[found.host.polymerase_share], "over those of the unburdened cell")
+        )
+    return [
+        *rows,
+        ("ribosome eps", found.ribosome_eps, "growth against the binding of mRNA to ribosomes: small means fast binding"),
+        ("mass error", found.mass_error, "counted protein mass against the cell's total; zero up to rounding"),
     ]  # fmt: skip
-    return page(f"{found.model.id}: what does it cost the cell?", verdict, sections)
+
+
+def _proteins(found: Any) -> list[tuple[str, Any, str]]:
+    return [
+        (g.id, g.total(found.values), f"molecules per cell, in all forms; {found.protein_fractions[g.id]:.3%} of the protein mass")
+        for g in found.genes
+    ]  # fmt: skip
+
+
+def _coupling(found: Any) -> str:
+    """Percent change of each protein (row) for 1% more expression of each gene (column)."""
+    pairs = found.coupling
+    watched, driven = (list(dict.fromkeys(key[k] for key in pairs)) for k in (0, 1))
+    head = "".join(f"<th>{escape(d)}</th>" for d in driven)
+    rows = "".join(
+        f"<tr><td>{escape(w)}</td>" + "".join(f"<td>{pairs[w, d]:+.4f}</td>" if (w, d) in pairs else "<td>-</td>" for d in driven)
+        + "</tr>"
+        for w in watched
+    )  # fmt: skip
+    return (
+        "<p>Percent change of the protein in each row for 1% more expression of the gene in each column. <em>reporter</em> is a "
+        "gene too weak to matter: what any bystander feels.</p>"
+        f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    )
 
 
 def _pareto(found: Any, pareto: Any) -> str:
@@ -48,47 +94,128 @@ def _pareto(found: Any, pareto: Any) -> str:
     best = pareto.best
     front = pareto.front
     relative = pareto.growth_rate / own
-    lines = [Line(relative, pareto.product_rate, "all expressions", 7, True, 1.6),
-             Line(relative[front], pareto.product_rate[front], "nothing better on both", 0)]  # fmt: skip
+    lines = [Line(relative, pareto.product_rate, "too much: less growth and less product", 7, True, 1.6),
+             Line(relative[front], pareto.product_rate[front], "nothing better on both (Pareto front)", 0)]  # fmt: skip
+    design = int(np.argmin(np.abs(np.log(pareto.factors))))
     marks = [
-        Mark(
-            float(relative[best]),
-            float(pareto.product_rate[best]),
-            f"most product, expression x {pareto.factors[best]:.3g}",
-        )
-    ]
-    first = chart(lines, xlabel="growth relative to the host alone", ylabel="proteins made per cell and time",
+        Mark(float(relative[best]), float(pareto.product_rate[best]), f"most product, at {pareto.factors[best]:.3g} x the design"),
+        Mark(float(relative[design]), float(pareto.product_rate[design]), "as designed", 2, True),
+    ]  # fmt: skip
+    first = chart(lines, xlabel="growth rate, relative to the host alone", ylabel="proteins made per cell and minute",
                   title="product rate against growth", marks=marks)  # fmt: skip
     second = chart(
-        [Line(pareto.factors, relative, "relative growth", 0), Line(pareto.factors, pareto.protein_fraction, "protein fraction", 1)],
-        xlabel="expression, relative to the design, logarithmic", ylabel="share", title="growth and protein against expression",
+        [Line(pareto.factors, relative, "growth, relative to the host alone", 0),
+         Line(pareto.factors, pareto.protein_fraction, "share of the circuit in the cell's protein", 1)],
+        xlabel="expression, times the design (logarithmic)", ylabel="share", title="growth and protein against expression",
         logx=True,
     )  # fmt: skip
+    jump = int(np.nanargmax(np.diff(relative))) if np.isfinite(relative).all() else 0
+    switched = ""
+    if relative.size > 1 and np.diff(relative)[jump] > 0.02:
+        switched = f"<p class='lead'>Between {pareto.factors[jump]:.3g} and {pareto.factors[jump + 1]:.3g} times the design the circuit "
+        switched += "changes its state.</p>"
     note = f"<p class='lead'>The scan ended early: {escape(pareto.stopped)}.</p>" if pareto.stopped else ""
-    return first + second + note
+    return first + second + switched + note
+
+
+def _batch(batch: Any) -> str:
+    k = batch.best
+    if k < 0:
+        return "<p>No expression of the scan yields anything.</p>"
+    picture = chart(
+        [Line(batch.factors, batch.productivity, "product per minute", 0)], logx=True, logy=True,
+        marks=[Mark(float(batch.factors[k]), float(batch.productivity[k]), f"best, at {batch.factors[k]:.3g} x the design")],
+        xlabel="expression, times the design (logarithmic)", ylabel="proteins per minute, whole batch",
+        title="yield of a batch per time against expression",
+    )  # fmt: skip
+    rows = [
+        ("product", float(batch.product[k]), "molecules in all cells when the nutrient is used up"),
+        ("cells", float(batch.cells[k]), "that the nutrient feeds"),
+        ("time", float(batch.time[k]), "minutes from inoculation to the end, turnaround included"),
+        ("product per time", float(batch.productivity[k]), "molecules per minute"),
+    ]
+    return picture + "<p>At the best expression:</p>" + table(rows)
+
+
+def _memory(kept: Any) -> str:
+    names = {"held": "cell that does not feel the circuit", "competition": "sharing of energy and ribosomes only",
+             "host": "sharing and growth feedback"}  # fmt: skip
+    rows = []
+    for setting, words in names.items():
+        for k, state in enumerate(getattr(kept, setting)):
+            amounts = ", ".join(f"{id} {x:.4g}" for id, x in state.items())
+            growth = f"; growth {kept.growth[k]:.4g} per minute" if setting == "host" else ""
+            rows.append((words if k == 0 else "", f"state {k + 1}", f"{amounts} molecules{growth}"))
+        if not getattr(kept, setting):
+            rows.append((words, "none", "no run came to rest"))
+    picture = ""
+    if len(kept.genes) >= 2:
+        a, b = kept.genes[:2]
+        dots = [
+            Line([s[a] for s in getattr(kept, name)], [s[b] for s in getattr(kept, name)], words, colour, dots=True)
+            for colour, (name, words) in enumerate(names.items())
+        ]
+        picture = chart(dots, xlabel=f"{a}, molecules (logarithmic)", ylabel=f"{b}, molecules (logarithmic)", logx=True, logy=True,
+                        title=f"stable states of {a} and {b}")  # fmt: skip
+    return f"<p>{escape(_sentence(kept.verdict))}</p>" + picture + table(rows)
 
 
 def _isocost(line: Any) -> str:
     first, second = line.names
     straight = line.intercept + line.slope * line.first
     picture = chart(
-        [Line(line.first, line.second, "steady states", 0), Line(line.first, straight, "best line", 1, True, 1.8)],
-        xlabel=f"{first}, molecules", ylabel=f"{second}, molecules", title=f"isocost line of {first} and {second}",
+        [Line(line.first, line.second, "steady states", 0, dots=True), Line(line.first, straight, "best line", 1, True, 1.8)],
+        xlabel=f"{first}, molecules per cell", ylabel=f"{second}, molecules per cell",
+        title=f"isocost line of {first} and {second}",
     )  # fmt: skip
-    return picture + (
-        f"<p>{escape(second)} = {line.intercept:.5g} + ({line.slope:.4g}) {escape(first)}, off by at most {line.error:.1%} of "
-        f"the range of {escape(second)}.</p>"
+    sign = "-" if line.slope < 0 else "+"
+    bent = (
+        "<p class='lead'>This is no straight line: the circuit couples the two in other ways than by what they share, or changes "
+        "its state.</p>"
+    )
+    return (
+        f"<p>As {escape(first)} is driven harder, {escape(second)} falls along an isocost line: what one gene takes of ribosomes "
+        f"and energy the other lacks.</p>{picture}{bent if line.error > 0.1 else ''}"
+        f"<p>{escape(second)} = {line.intercept:.5g} {sign} {abs(line.slope):.4g} {escape(first)}, off by at most "
+        f"{line.error:.1%} of the range of {escape(second)}.</p>"
     )
 
 
-def _law(law: Any) -> str:
+def _laws(found: Any, law: Any, inhibited: Sequence[Any]) -> str:
     order = np.argsort(law.growth_rate)
     x, y = law.growth_rate[order], law.ribosome_share[order]
+    lines = [Line(x, y, "nutrients from poor to rich", 0, dots=True),
+             Line(x, law.intercept + law.slope * x, "first law", 0, False, 1.8)]  # fmt: skip
+    for k, one in enumerate(inhibited):
+        lines.append(
+            Line(
+                one.growth_rate,
+                one.ribosome_share,
+                f"inhibited translation, nutrient {one.nutrient:.3g}",
+                k + 1,
+                True,
+                1.8,
+            )
+        )
+    host, v = found.host, found.values
+    length = v[host.lengths[host.ribosome]]
+    here = (found.growth_rate, float(length * (v[host.ribosome] + v[host.translating]) / v[host.mass]))
     picture = chart(
-        [Line(x, y, "cell", 0), Line(x, law.intercept + law.slope * x, "best line", 1, True, 1.8)],
-        xlabel="growth rate", ylabel="ribosomal share of protein", title="ribosomes against growth over nutrients",
+        lines, xlabel="growth rate, per minute", ylabel="ribosomal share of protein", title="ribosomes against growth",
+        marks=[Mark(*here, "this cell", 3)],
     )  # fmt: skip
-    return picture + (
-        f"<p>share = {law.intercept:.4g} + growth/{law.kappa_t:.4g}; r² = {law.r_squared:.5f}, off by at most "
-        f"{law.error:.1%} of the range.</p>"
+    words = (
+        f"<p>First law, over nutrients: share = {law.intercept:.4g} + growth/{law.kappa_t:.4g}; r² = {law.r_squared:.5f}, off by at "
+        f"most {law.error:.1%} of the range.</p>"
+    )
+    if inhibited:
+        ends = [one.intercept for one in inhibited]
+        words += (
+            "<p>Second law, as an inhibitor of translation stalls ribosomes: the share rises while growth falls, "
+            f"towards {min(ends):.2g} to {max(ends):.2g} where growth ends, whatever the nutrient.</p>"
+        )
+    return (
+        picture
+        + words
+        + "<p>A burdened cell need not lie on the first law: foreign protein takes the room of its own.</p>"
     )

@@ -74,7 +74,7 @@ def _slow_count(row: Mapping[str, Any], scales: list[float]) -> int:
 def _trajectories(found: Mapping[str, Any] | None, unit: str) -> dict[str, Any] | None:
     if not found or not found["series"]:
         return None
-    series, groups, largest = [], [], {}
+    series, groups, largest, bands = [], [], {}, []
     tops = [max((abs(v) for v in one["fine"] if v is not None), default=0.0) for one in found["series"]]
     shown = [top for one, top in zip(found["series"], tops, strict=True) if one["observed"]][:SHOWN_AT_FIRST]
     for place, (one, top) in enumerate(zip(found["series"], tops, strict=True)):
@@ -87,6 +87,8 @@ def _trajectories(found: Mapping[str, Any] | None, unit: str) -> dict[str, Any] 
         series.append(
             {**base, "name": f"{label(one['id'], one['name'])}, full", "y": one["fine"], "width": 5, "opacity": 0.35}
         )
+        if one.get("band"):
+            bands.append({"group": one["id"], "x": found["times"], "color": place, **one["band"]})
         if one["coarse"] is not None:
             series.append(
                 {
@@ -103,7 +105,7 @@ def _trajectories(found: Mapping[str, Any] | None, unit: str) -> dict[str, Any] 
         "xlabel": f"time{f' ({unit})' if unit else ''}", "ylabel": found.get("ylabel", "value"),
         "xname": "time", "xunit": unit, "canLogX": True, "canLogY": True, "canShare": len(groups) > 1,
         "share": bool(apart) and max(apart) > 20 * min(apart), "zoomStart": True,
-        "groups": groups, "series": series, "largest": largest,
+        "groups": groups, "series": series, "largest": largest, "bands": bands,
     }  # fmt: skip
 
 

@@ -72,7 +72,7 @@ def steepness_page(found: Any, module: Any = None) -> str:
     verdict = f"{found.output} against {found.input}: " + (
         "a switch with memory (bistable)" if found.bistable else f"as steep as a Hill curve with n = {found.n_fit:.3g}"
     )
-    drawing = circuit.draw(module) if module is not None else ""
+    drawing = circuit.draw(module if module is not None else found.model)
     return page(
         f"{found.model.id}: how steep?", verdict,
         [("The circuit", drawing), ("Dose and response", _dose_response(found)), ("The numbers", table(rows)), ("Why", why)],

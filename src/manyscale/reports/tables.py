@@ -97,6 +97,7 @@ def trajectory_texts(data: Mapping[str, Any]) -> dict[str, Any]:
         title = "Full against small model"
         lead = (
             "The small model is the dashed line. Where it lies on the broad line of the full model, nothing was lost. "
+            "The pale band around the dashed line is how far the certificate expects the full model to be from it. "
             "Switch time courses on and off below the picture."
         )
         if any(one["eliminated"] for one in found.get("series", [])):
@@ -170,6 +171,8 @@ def _certificate_rows(
         note = f"over {count(points, 'simulated point')} of the region" if points else "on the points tried"
         put("measured", error.get("measured"), note, percent(error.get("measured")))
         put("effectivity", extra.get("effectivity"), "promised error over seen error")
+        if extra.get("phase"):
+            put("phase", extra["phase"], "at the values in the file", extra["phase"])
     gap = spectrum.get("gap")
     put("gap", gap, _gap_note(gap))
     put("attractivity", spectrum.get("attractivity"), _attractivity_note(spectrum.get("attractivity"), unit))
@@ -227,6 +230,13 @@ def checked(data: Mapping[str, Any]) -> str:
         f"Full and small model were simulated at {count(points, 'point')} of the region that were not used to build the small "
         f"model. Largest error: {percent(found.get('worst_error'))}. "
     )
+    strayed = data["evidence"].get("outside_band")
+    if isinstance(strayed, int):
+        text += (
+            "Every curve stayed within the band drawn around it at all of them. "
+            if not strayed
+            else f"At {count(strayed, 'of them')} a curve left the band drawn around it, though not the promised bound. "
+        )
     if broken:
         return text + f"The certificate was violated at {count(broken, 'point')}."
     text += "The certificate held at every point"

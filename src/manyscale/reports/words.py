@@ -24,6 +24,8 @@ TERMS = {  # word -> what it means, in one or two plain sentences
     "measured": "The largest error actually seen while the reduction was made.",
     "effectivity": "Promised error divided by seen error. 1 would be perfect; large means cautious; below 1 would be a "
     "broken promise.",
+    "phase": "For oscillators: how wrong the period is, how far that lets the small model run ahead or lag behind, and "
+    "how wrong the curve is apart from that.",
     "norm": "How the error is counted: for each observable the largest difference between full and small model, divided "
     "by the largest value in the full model; then the worst observable.",
     "horizon": "How long the question looks.",

@@ -172,7 +172,7 @@ class _Work:
     def _verify(self, chain: Chain, question: Question, points: int, seed: int) -> dict[str, Any]:
         from manyscale.bridges.verify import verify
 
-        nothing = {"summary": {"points": 0, "worst_error": None, "violations": 0}, "errors": {}}
+        nothing = {"summary": {"points": 0, "worst_error": None, "violations": 0}, "errors": {}, "outside_band": None}
         with self.stage("verify", "checking at held-back points"):
             if not chain.bridges or self.stopped:
                 return nothing
@@ -200,6 +200,7 @@ class _Work:
             evidence["parameters"] = drawing.parameter_map(chain, units)
             evidence["certificates"] = [certificates(bridge) for bridge in chain.bridges]
             evidence["errors"] = checked["errors"]
+            evidence["outside_band"] = checked["outside_band"]
             evidence["groups"] = drawing.groups(scales)
             evidence["copies"] = str(scales.number) if scales is not None and scales.number is not None else ""
             if question.resolved and isinstance(question.horizon, (int, float)):

@@ -19,7 +19,11 @@ from manyscale.study.record import plain
 
 MOST_EQUATIONS = 60
 MOST_DIMENSIONLESS = 40  # equations of a model whose groups a report shows
-ELIMINATED_BY = {"conserve": "conserved", "prune": "pruned", "freeze": "held"}  # every other bridge eliminates fast species
+ELIMINATED_BY = {
+    "conserve": "conserved",
+    "prune": "pruned",
+    "freeze": "held",
+}  # every other bridge eliminates fast species
 
 
 def network(model: Model, chain: Chain) -> dict[str, Any]:
@@ -162,6 +166,7 @@ def verification(found: Any) -> dict[str, Any]:
             "violations": broken if isinstance(broken, int) else len(broken),
         },
         "errors": plain(dict(found.per_observable)),
+        "outside_band": plain(found.outside_band),
     }
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from manyscale.bridges.bands import width
 from manyscale.bridges.bridge import Bridge, Chain
+from manyscale.bridges.certificate import Band
 from manyscale.engines import simulate as run_model
 from manyscale.errors import ManyscaleError
 from manyscale.kernels import compile_model
@@ -53,6 +55,8 @@ def trajectories(
     ordered = _telling(known, {id: np.asarray(full[id]) for id in known}, fast)
     names = {part.id: getattr(part, "name", "") for part in chain.fine.parts()}
     inside = set(small.ids) if small is not None else set()
+    error = chain.certificate.error
+    certain = error.band if error is not None and not chain.rescaled else None
     series = []
     for id in ordered[:MOST_SERIES]:
         fine = np.asarray(full[id])
@@ -60,6 +64,7 @@ def trajectories(
             "id": id, "name": names.get(id, ""), "unit": units.get(id, ""), "fine": rounded(fine),
             "coarse": rounded(np.asarray(small[id])) if id in inside else None,
             "eliminated": id in fast, "observed": True,
+            "band": _band(certain, id, times, fine, np.asarray(small[id])) if id in inside else None,
         })  # fmt: skip
     shared = {one["unit"] for one in series}
     unit = shared.pop() if len(shared) == 1 else ""
@@ -67,6 +72,17 @@ def trajectories(
         "times": rounded(times), "series": series, "omitted": max(0, len(known) - MOST_SERIES), "layer_time": layer,
         "ylabel": f"value ({unit})" if unit else "value",
     }  # fmt: skip
+
+
+def _band(
+    certain: Band | None, id: str, times: np.ndarray, fine: np.ndarray, coarse: np.ndarray
+) -> dict[str, Any] | None:
+    """Where the full model is expected around the curve of the small one."""
+    wide = width(certain, id, times) if certain is not None else None
+    if wide is None:
+        return None
+    off = wide * float(np.nanmax(np.abs(fine), initial=0.0))
+    return {"low": rounded(coarse - off), "high": rounded(coarse + off)}
 
 
 def _telling(ids: Sequence[str], values: Mapping[str, np.ndarray], fast: set[str]) -> list[str]:

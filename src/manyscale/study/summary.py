@@ -47,6 +47,7 @@ def certificates(bridge: Bridge) -> dict[str, Any]:
         "effectivity": error.effectivity if error else None,
         "per_observable": error.per_observable if error else {},
         "points": error.points if error else 0,
+        "phase": str(error.phase) if error and error.phase else "",
     })  # fmt: skip
 
 

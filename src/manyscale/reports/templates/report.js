@@ -137,15 +137,21 @@
       make("text", { x: 13, y: top + this.box.height / 2, "text-anchor": "middle", transform: `rotate(-90 13 ${top + this.box.height / 2})` }, svg,
         this.share ? "share of its largest value" : this.spec.ylabel);
       const inside = make("g", { "clip-path": `url(#${clip})` }, svg);
-      for (const band of this.spec.bands || []) this.band(inside, band);
+      for (const band of this.spec.bands || []) if (!this.hidden.has(band.group)) this.band(inside, band);
       for (const s of this.curves()) this.curve(inside, s);
       for (const note of this.spec.notes || []) this.note(inside, note);
       this.over = make("g", {}, svg);
     }
     band(parent, band) {
-      const up = [], down = [];
-      band.x.forEach((x, i) => { if (this.xlog && x <= 0) return; up.push(`${this.X(x)},${this.Y(band.high[i])}`); down.unshift(`${this.X(x)},${this.Y(band.low[i])}`); });
-      if (up.length) make("path", { class: "band", d: `M${[...up, ...down].join("L")}Z` }, parent);
+      const up = [], down = [], most = (this.share && this.spec.largest[band.group]) || 1;
+      const Y = (v) => this.Y(this.ylog ? Math.max(v / most, this.now.y[0] * 1e-3) : v / most);
+      band.x.forEach((x, i) => {
+        if ((this.xlog && x <= 0) || band.high[i] === null || band.low[i] === null) return;
+        up.push(`${this.X(x)},${Y(band.high[i])}`); down.unshift(`${this.X(x)},${Y(band.low[i])}`);
+      });
+      const look = { class: "band", d: `M${[...up, ...down].join("L")}Z` };
+      if ("color" in band) { look.style = `fill: var(--c${band.color % 8})`; look["fill-opacity"] = 0.12; }
+      if (up.length) make("path", look, parent);
     }
     note(parent, note) {
       const x = this.X(note.x), y = this.Y(note.y);
