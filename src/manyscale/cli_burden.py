@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -28,51 +28,125 @@ def burden(
         ),
     ] = None,
     length: Annotated[
-        list[str] | None, typer.Option(metavar="ID=AMINO_ACIDS", help="Length of a protein; default 300.")
+        list[str] | None,
+        typer.Option(metavar="ID=AMINO_ACIDS", help="Length of a protein; default 300; 0 marks an RNA."),
     ] = None,
     host: Annotated[str, typer.Option(help="The cell that carries the circuit.")] = "weisse_2015",
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="ID=VALUE", help="Change a constant of the host.")
     ] = None,
+    polymerases: Annotated[
+        float | None, typer.Option(help="RNA polymerases per cell, shared by all genes. Default: as many as wanted.")
+    ] = None,
     pareto: Annotated[bool, typer.Option("--pareto", help="Also scan the expression: product against growth.")] = False,
+    memory: Annotated[
+        bool,
+        typer.Option("--memory", help="Also tell whether the cell creates or destroys stable states of the circuit."),
+    ] = False,
+    batch: Annotated[
+        float | None,
+        typer.Option(metavar="NUTRIENT", help="Also tell what a closed batch of so many molecules yields."),
+    ] = None,
+    cells: Annotated[float, typer.Option(help="Cells that start a batch.")] = 1.0,
+    turnaround: Annotated[float, typer.Option(help="Minutes between two batches.")] = 0.0,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Write a page with the pictures (.html).")] = None,
     json: Json = False,
 ) -> None:
     """What a circuit costs the cell, and what its genes cost each other."""
     from manyscale.circuits.burden import burden as run
-    from manyscale.circuits.proteome import growth_law
     from manyscale.errors import InputError
-    from manyscale.reports.burden_page import burden_page
-    from manyscale.reports.circuit_pages import write
 
     with output(json) as answer, progress() as note:
         if (circuit is None) == (not gene):
             raise InputError("give either a CIRCUIT file or genes, for example --gene gfp=100")
-        lengths = parse_values(length)
-        values = parse_values(set_) or {}
-        found = run(circuit if circuit is not None else parse_values(gene) or {}, host, values=values, lengths=lengths)
+        if memory and circuit is None:
+            raise InputError("--memory needs a CIRCUIT file: constitutive genes have one state")
+        options: dict[str, Any] = {"values": parse_values(set_), "lengths": parse_values(length, "--length")}
+        options["polymerases"] = polymerases
+        found = run(circuit if circuit is not None else parse_values(gene, "--gene") or {}, host, **options)
         answer.json = found.to_dict()
-        say(f"growth {found.growth_rate:.5g} per minute, {found.relative_growth:.2%} of the host alone", json)
-        say(f"foreign protein: {found.protein_fraction:.3%} of the protein mass", json)
-        for g in found.genes:
-            say(f"  {g.id}: {g.total(found.values):.6g} molecules, {found.protein_fractions[g.id]:.3%}", json)
-        for (a, b), x in found.coupling.items():
-            if a != b:
-                say(f"1% more expression of {b} changes {a} by {x:+.4f}%", json)
-        for remark in found.remarks:
-            say(f"note: {remark}", json)
-        front = None
-        if pareto or out is not None:
-            front = found.pareto(progress=lambda share: note(share, "expression"))
-            best = front.best
+        _tell(found, json)
+        front = yields = kept = None
+        if pareto or batch is not None or out is not None:
+            front = found.pareto(progress=lambda share: note("expression", share))
             answer.json["pareto"] = front.to_dict()
-            say(
-                f"most product at {front.factors[best]:.3g} times this expression: {front.product_rate[best]:.4g} proteins per "
-                f"minute at growth {front.growth_rate[best]:.4g}", json,
-            )  # fmt: skip
-            if front.stopped:
-                say(f"note: the scan ended early: {front.stopped}", json)
+            _tell_front(front, json)
+        if batch is not None and front is not None:
+            yields = front.batch(batch, cells=cells, turnaround=turnaround)
+            answer.json["batch"] = yields.to_dict()
+            _tell_batch(yields, json)
+        if memory:
+            kept = _memory(circuit, host, options, note)
+            answer.json["memory"] = kept.to_dict()
+            _tell_memory(kept, json)
         if out is not None:
-            line = found.isocost() if found.genes[0].strength > 0 else None
-            law = growth_law(host, values={k: v for k, v in values.items() if k != found.host.nutrient})
-            say(f"wrote: {write(burden_page(found, front, line, law), out)}", json)
+            kept_law = {k: v for k, v in (options["values"] or {}).items() if k != found.host.nutrient}
+            page = _page(found, front, yields, kept, host, kept_law, lambda: note("growth laws"))
+            from manyscale.reports.circuit_pages import write
+
+            say(f"wrote: {write(page, out)}", json)
+
+
+def _tell(found: Any, json: bool) -> None:
+    say(f"growth {found.growth_rate:.5g} per minute, {found.relative_growth:.2%} of the host alone", json)
+    say(f"foreign protein: {found.protein_fraction:.3%} of the protein mass", json)
+    for g in found.genes:
+        say(f"  {g.id}: {g.total(found.values):.6g} molecules, {found.protein_fractions[g.id]:.3%}", json)
+    if found.host.polymerase_share:
+        say(f"free polymerases: {found.values[found.host.polymerase_share]:.2%} of those in the host alone", json)
+    for (a, b), x in found.coupling.items():
+        if a != b:
+            say(f"1% more expression of {b} changes {a} by {x:+.4f}%", json)
+    for remark in found.remarks:
+        say(f"note: {remark}", json)
+
+
+def _tell_front(front: Any, json: bool) -> None:
+    best = front.best
+    say(
+        f"most product at {front.factors[best]:.3g} times this expression: {front.product_rate[best]:.4g} proteins per "
+        f"minute at growth {front.growth_rate[best]:.4g}", json,
+    )  # fmt: skip
+    if front.stopped:
+        say(f"note: the scan ended early: {front.stopped}", json)
+
+
+def _tell_batch(batch: Any, json: bool) -> None:
+    if batch.best < 0:
+        say("batch: no expression of the scan yields anything", json)
+        return
+    k = batch.best
+    say(
+        f"batch: {batch.product[k]:.4g} proteins in {batch.cells[k]:.4g} cells after {batch.time[k]:.5g} minutes at "
+        f"{batch.factors[k]:.3g} times this expression, the most per time", json,
+    )  # fmt: skip
+
+
+def _memory(circuit: Any, host: str, options: dict[str, Any], note: Any) -> Any:
+    from manyscale.circuits.memory import memory
+
+    return memory(circuit, host, progress=lambda share: note("stable states", share), **options)
+
+
+def _tell_memory(kept: Any, json: bool) -> None:
+    say(f"memory: {kept.verdict}", json)
+    for state, growth in zip(kept.host, kept.growth):
+        words = ", ".join(f"{id} {x:.4g}" for id, x in state.items())
+        say(f"  {words} molecules at growth {growth:.4g}", json)
+
+
+def _page(found: Any, front: Any, yields: Any, kept: Any, host: str, values: dict[str, float], note: Any) -> str:
+    from manyscale.circuits.inhibition import inhibition_law
+    from manyscale.circuits.proteome import growth_law
+    from manyscale.errors import SimulationError
+    from manyscale.reports.burden_page import burden_page
+
+    note()
+    line = found.isocost() if found.genes[0].strength > 0 else None
+    law, slow = growth_law(host, values=values), []
+    for nutrient in law.nutrient[[0, len(law.nutrient) // 2, -1]]:
+        try:
+            slow.append(inhibition_law(host, values={**values, found.host.nutrient: float(nutrient)}))
+        except SimulationError:  # a cell that some inhibitor stops: its line is left out
+            continue
+    return burden_page(found, front, line, law, inhibited=slow, batch=yields, memory=kept)

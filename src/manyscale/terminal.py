@@ -124,7 +124,7 @@ def split(items: list[str] | None) -> tuple[str, ...]:
     return tuple(part.strip() for item in items or () for part in item.split(",") if part.strip())
 
 
-def parse_values(items: list[str] | None) -> dict[str, float] | None:
+def parse_values(items: list[str] | None, option: str = "--set") -> dict[str, float] | None:
     """`--set id=value` options as a dict."""
     found: dict[str, float] = {}
     for item in items or ():
@@ -134,7 +134,7 @@ def parse_values(items: list[str] | None) -> dict[str, float] | None:
                 raise ValueError
             found[id.strip()] = float(text)
         except ValueError:
-            raise InputError(f"--set {item}: write an id and a number, such as --set k1=2") from None
+            raise InputError(f"{option} {item}: write an id and a number, such as {option} k1=2") from None
     return found or None
 
 

@@ -69,5 +69,5 @@ def test_a_composed_circuit_is_drawn_with_its_glyphs():
 
     joined = ms.connect(ms.connect(parts.constitutive("U"), parts.inducible("U", "Y")), parts.clients("Y"), {"Y": "Y"})
     page = load_page(joined.load)
-    assert sound(page) and "circuit of U, Y, load_bound" in page
+    assert sound(page) and "circuit of U, Y, load" in page
     assert ms.simulate(joined, [0.0, 1.0])["Y"][-1] >= 0

@@ -21,7 +21,7 @@ from manyscale.circuits.embedding import embedded
 from manyscale.circuits.frontier import Isocost, Pareto, undominated
 from manyscale.circuits.module import Module
 from manyscale.circuits.polymerases import with_polymerases
-from manyscale.circuits.resources import Gene, Host, find_host, gene_ids, rising_numbers, with_genes
+from manyscale.circuits.resources import Gene, Host, find_host, gene_ids, host_values, rising_numbers, with_genes
 from manyscale.engines.simulate import as_model
 from manyscale.errors import InputError, SimulationError
 from manyscale.kernels import compile_model
@@ -42,6 +42,7 @@ class Burden:
     state: SteadyState
     alone: SteadyState
     remarks: tuple[str, ...] = ()
+    circuit: Module | Model | None = None  # as given, None for genes
 
     @property
     def values(self) -> Mapping[str, float]:
@@ -91,7 +92,7 @@ class Burden:
 
         "reporter" is a gene too weak to matter: its entries tell what any bystander feels. Negative: competition."""
         watched, model = (*self.genes, PROBE), with_genes(replace(self.host, model=self.model), [PROBE])
-        found = steady_state(model, _guess(model, self.values))
+        found = steady_state(model, host_values(model, self.values))
         sense = log_sensitivities(
             model, found, [gene_ids(g)["strength"] for g in self.genes], [g.copies for g in watched]
         )
@@ -162,7 +163,7 @@ class Burden:
         last, stopped = self.values, ""
         try:
             for k, change in enumerate(changes):
-                last = rows[k] = steady_state(self.model, _guess(self.model, last) | dict(change)).values
+                last = rows[k] = steady_state(self.model, host_values(self.model, last) | dict(change)).values
                 if progress:
                     progress((k + 1) / len(changes))
         except KeyboardInterrupt:
@@ -211,17 +212,17 @@ def burden(
         cell = with_polymerases(cell, polymerases)
     alone = steady_state(cell.model)
     remarks: tuple[str, ...] = ()
+    design = None
     if isinstance(circuit, Module | Model | str | Path):
-        genes, model, remarks = embedded(
-            cell, circuit.model if isinstance(circuit, Module) else as_model(circuit), lengths
-        )
+        design = circuit if isinstance(circuit, Module) else as_model(circuit)
+        genes, model, remarks = embedded(cell, design.model if isinstance(design, Module) else design, lengths)
     else:
         genes = _genes(circuit, lengths or {})
         model = with_genes(cell, genes)
-    state = steady_state(model, _guess(cell.model, alone.values))
+    state = steady_state(model, host_values(cell.model, alone.values))
     if state.stable is False:
         remarks += (f"the steady state is not stable ({state.kind}): the cell will not stay there; simulate `model`",)
-    found = Burden(cell, genes, model, state, alone, remarks)
+    found = Burden(cell, genes, model, state, alone, remarks, design)
     if found.growth_rate <= 0 or found.mass_error > 1e-6:
         raise SimulationError(
             f"the burdened cell does not grow (rate {found.growth_rate:.3g}, mass off by {found.mass_error:.1e}); "
@@ -262,11 +263,6 @@ def _changed(model: Model, values: Mapping[str, float]) -> Model:
     return model.replace(
         parameters=tuple(replace(p, value=float(values[p.id])) if p.id in values else p for p in model.parameters)
     )
-
-
-def _guess(model: Model, values: Mapping[str, float]) -> dict[str, float]:
-    """Initial values from another solution."""
-    return {s.id: float(values[s.id]) for s in model.species if s.id in values and not s.constant}
 
 
 def log_sensitivities(

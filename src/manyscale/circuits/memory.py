@@ -8,7 +8,7 @@ competition shapes the response of genetic circuits. ACS Synth Biol 6:1263.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,7 @@ class Memory:
 
 def memory(circuit: Module | Model | str | Path, host: Host | str = "weisse_2015", *, expression: float = 1.0,
            values: Mapping[str, float] | None = None, lengths: Mapping[str, float] | None = None,
-           polymerases: float | None = None) -> Memory:  # fmt: skip
+           polymerases: float | None = None, progress: Callable[[float], None] | None = None) -> Memory:  # fmt: skip
     """Stable states of a circuit (a model, see `burden`) in an unburdened cell and in one that feels it.
 
     expression: factor on how strongly all its genes are transcribed, in every setting. values, lengths, polymerases: as
@@ -89,7 +89,9 @@ def memory(circuit: Module | Model | str | Path, host: Host | str = "weisse_2015
     factor = {gene_ids(g)["strength"]: g.strength * expression for g in found.genes}
     models = {"held": _held(found), "competition": _fixed_dilution(found), "host": found.model}
     states, starts = {}, 0
-    for name, model in models.items():
+    for k, (name, model) in enumerate(models.items()):
+        if progress:
+            progress(k / len(models))
         states[name], starts = _stable(found, model, factor)
     plain = {
         name: tuple({g.id: g.total(s.values) for g in found.genes} for s in states[name]) for name in SETTINGS

@@ -16,7 +16,7 @@ from manyscale.model.model import Model
 from manyscale.model.parse import parse
 from manyscale.model.parts import Parameter, Participant, Reaction, Species
 
-__all__ = ["Gene", "Host", "find_host", "gene_ids", "rising_numbers", "with_genes"]
+__all__ = ["Gene", "Host", "find_host", "gene_ids", "host_values", "rising_numbers", "with_genes"]
 
 
 def rising_numbers(values: Sequence[float], what: str, least: int) -> np.ndarray:
@@ -26,6 +26,11 @@ def rising_numbers(values: Sequence[float], what: str, least: int) -> np.ndarray
     if short or not np.isfinite(given).all() or (given <= 0).any() or (np.diff(given) <= 0).any():
         raise InputError(f"{what}: give at least {'two' if least == 2 else 'three'} positive numbers, rising")
     return given
+
+
+def host_values(model: Model, values: Mapping[str, float]) -> dict[str, float]:
+    """Amounts of the species that change, from another solution: a start near it."""
+    return {s.id: float(values[s.id]) for s in model.species if s.id in values and not s.constant}
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ class Host:
     protein in amino acids): ids of assignment rules; mass_total: constant that `mass` settles at; bind, unbind, decay,
     threshold: constants of ribosome binding, mRNA decay and energy for transcription; nutrient: constant, its quality;
     uptake: reaction that takes it up; lengths: protein -> its length (constant); messages: free mRNAs; volume: litres;
-    minutes: the host's time unit in minutes. transcription: reaction that transcribes -> length (constant) of what it
+    minutes: the host's time unit in minutes. metabolic: proteins that take up and turn over the nutrient. transcription: reaction that transcribes -> length (constant) of what it
     codes for; polymerase_share, transcribing, polymerase_speed: ids in a host whose polymerases are counted (see
     `polymerases.with_polymerases`), "" elsewhere.
     """
@@ -103,6 +108,7 @@ class Host:
     minutes: float = 1.0
     source: str = ""
     transcription: Mapping[str, str] = field(default_factory=dict)
+    metabolic: tuple[str, ...] = ()
     polymerase_share: str = ""
     transcribing: str = ""
     polymerase_speed: str = ""
@@ -116,7 +122,7 @@ def _weisse() -> Host:
         "weisse_2015", cell.model(), energy="a", ribosome="r", elongation="elongation", growth="growth",
         translating="translating", mass="mass", mass_total="mass_total", bind="kb", unbind="ku", decay="dm",
         threshold="theta_x", nutrient="ns", uptake="uptake", lengths=cell.LENGTHS, messages=("m_r", "m_t", "m_m", "m_q"), source=cell.SOURCE,
-        transcription={"transcribe_r": "n_r", "transcribe_t": "n_x", "transcribe_m": "n_x", "transcribe_q": "n_x"},
+        metabolic=("et", "em"), transcription={"transcribe_r": "n_r", "transcribe_t": "n_x", "transcribe_m": "n_x", "transcribe_q": "n_x"},
     )  # fmt: skip
 
 

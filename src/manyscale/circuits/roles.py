@@ -182,9 +182,15 @@ def _composition(circuit: Model, kinds, made: list[str]):
         released[s] = {}
         for law in (x for x in others if s in x):
             free = [x for x in law if x not in held and sum(x in other for other in others) == 1]
+            if len(free) > 1:  # an enzyme's complex: what it was put together from
+                free = [x for x in free if any(_puts_together(net_change(r, circuit), s, x) for r in converting)]
             if len(free) != 1:
                 raise InputError(
                     f"what is left of {s!r} without its protein is not clear; found {', '.join(free) or 'nothing'}"
                 )
             released[s][free[0]] = float(law[s] / law[free[0]])
     return forms, released
+
+
+def _puts_together(net: Mapping[str, Fraction], whole: str, part: str) -> bool:
+    return net.get(whole, 0) > 0 and net.get(part, 0) < 0
