@@ -31,7 +31,9 @@ def parts(chain, monkeypatch):  # noqa: F811
         resolve=lambda model, question: Question(("S", "C", "P"), 50.0, 0.05, 2.0, resolved=True),
         measure=lambda model, question: SimpleNamespace(rows=[row], groups=(), number=None),
         reduce=lambda *_, **__: chain,
-        verify=lambda *_, **__: SimpleNamespace(points=4, worst=0.002, violations=(), per_observable={"S": 0.002}),
+        verify=lambda *_, **__: SimpleNamespace(
+            points=4, worst=0.002, violations=(), per_observable={"S": 0.002}, outside_band=None
+        ),
     )
     for name in ("resolve", "measure"):
         monkeypatch.setattr(manyscale.scales, name, lambda *a, _n=name, **k: getattr(found, _n)(*a, **k), raising=False)

@@ -127,9 +127,11 @@ def test_too_many_steps_say_how_far_it_got():
 def test_an_interruption_keeps_what_was_computed():
     model = ms.read("model m()\nx = 1; y = 0; x' = 1000*y; y' = -1000*x\nend\n")
     ms.simulate(model, [0, 0.1])
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in background jobs
     threading.Thread(target=lambda: (time.sleep(0.5), os.kill(os.getpid(), signal.SIGINT)), daemon=True).start()
     with pytest.raises(KeyboardInterrupt) as caught:
         ms.simulate(model, np.linspace(0, 1e6, 1001), rtol=1e-9, max_steps=10**12)
+    signal.signal(signal.SIGINT, before)
     assert caught.value.partial["x"][0] == 1.0
 
 
