@@ -111,7 +111,7 @@ def load(
         pairs = [one.partition("=") for one in port or []]
         if any(not sign for _, sign, _ in pairs):
             raise InputError("--port: write OUTPUT=INPUT, for example --port X=X")
-        found = run(upstream, downstream, {a: b for a, _, b in pairs} or None, at=parse_values(at) or None)
+        found = run(upstream, downstream, {a: b for a, _, b in pairs} or None, at=parse_values(at, "--at") or None)
         answer.json = found.to_dict()
         say(found.verdict, json)
         say(

@@ -219,3 +219,17 @@ def test_no_steady_state_is_said():
     model = ms.model("m", species={"X": 1.0}, parameters={"a": 1.0}, reactions=["m: -> X; a"])
     with pytest.raises(ms.SimulationError, match="no steady state"):
         ms.steepness(model, "a", "X")
+
+
+@pytest.mark.parametrize("law, power", [("k", 1.0), ("sqrt(k)", 0.5), ("1/k", -1.0)])
+def test_a_response_without_end_has_no_half_point(law, power):
+    """A power law saturates nowhere; over a stated interval it is measured, and its ends are said to be those."""
+    model = ms.model(
+        "line", species={"x": 1.0}, parameters={"k": 1.0, "d": 0.5}, reactions=[f"m: -> x; {law}", "l: x -> ; d*x"]
+    )
+    with pytest.raises(ms.InputError, match=r"does not saturate.*interval"):
+        ms.steepness(model, "k", "x")
+    found = ms.steepness(model, "k", "x", interval=(0.1, 10.0))
+    ends = [2.0 * 0.1**power, 2.0 * 10.0**power]
+    assert sorted((found.leak, found.saturation)) == pytest.approx(sorted(ends), rel=1e-6)
+    assert found.half_point == pytest.approx((sum(ends) / 4.0) ** (1 / power), rel=1e-6)

@@ -66,3 +66,29 @@ def test_foreign_protein_lowers_growth_linearly():
 
     relative = ms.steady_state(scott_hwa.model(phi_h=0.2))["growth"] / scott_hwa.growth()
     assert relative == pytest.approx(1 - 0.2 / (scott_hwa.PHI_MAX - scott_hwa.PHI_0), rel=1e-9)
+
+
+def test_the_spectrum_of_the_cell_has_its_known_gap():
+    """With one foreign gene the fast modes are seven: uptake, energy, ribosomes, and one per pair of like mRNAs."""
+    found = ms.burden({"gfp": 1e-9})
+    rates = np.sort(-found.state.eigenvalues.real)[::-1]
+    known = (8.90e4, 3.33e4, 413.8, 27.92, 27.92, 27.92, 25.71, 0.12065)
+    assert rates[:8] == pytest.approx(known, rel=5e-4)
+    assert rates[6] / rates[7] == pytest.approx(213.0, rel=5e-3)
+    assert np.sum(np.isclose(rates, found.growth_rate, rtol=1e-6)) >= 2  # what only dilution takes away
+    assert found.values["r"] == pytest.approx(24.268, abs=1e-3)
+
+
+@pytest.mark.parametrize("ns, free, clearing", [(0.08, 245.2, 0.9128), (0.5, 388.2, 2.5402), (1.0, 366.5, 3.2085)])
+def test_free_messages_and_the_speed_of_translation(ns, free, clearing):
+    found = ms.steady_state(zoo.problem("weisse_2015").model(), {"ns": ns})
+    assert sum(found[m] for m in ("m_r", "m_t", "m_m", "m_q")) == pytest.approx(free, abs=0.06)
+    assert found["elongation"] / 300 == pytest.approx(clearing, abs=1e-4)
+
+
+def test_translation_alone_would_allow_a_doubling_in_a_quarter_of_an_hour():
+    from manyscale.zoo import scott_hwa
+
+    fastest = scott_hwa.growth(kappa_n=1e9)
+    assert 60 * np.log(2) / fastest == pytest.approx(14.5, abs=0.1)
+    assert ms.steady_state(scott_hwa.model(kappa_n=1e9))["growth"] == pytest.approx(fastest, rel=1e-6)

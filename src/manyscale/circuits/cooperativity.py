@@ -16,7 +16,7 @@ import numpy as np
 
 from manyscale.circuits.branches import Branch, branches
 from manyscale.circuits.dose_response import Dosing, curve
-from manyscale.circuits.measures import Measured, measure_curve, rising
+from manyscale.circuits.measures import Measured, clipped, measure_curve, rising
 from manyscale.circuits.module import Module
 from manyscale.circuits.steepness_reasons import Origin, origin
 from manyscale.engines.simulate import as_model
@@ -148,6 +148,8 @@ def steepness(model: Module | Model | str | FilePath, input: str, output: str, *
     bounds = _bounds(interval)
     paths = curve(dosing, bounds)
     run = rising(dosing, paths, bounds)
+    if bounds is not None:
+        run = clipped(dosing, run, bounds)
     found: Measured = measure_curve(dosing, run, whole=bounds is None)
     where = found.state_at(np.log(found.half_point)) if np.isfinite(found.n_half) else run.states[-1]
     return Steepness(

@@ -17,6 +17,7 @@ import numpy as np
 from manyscale.bridges.bridge import Bridge
 from manyscale.bridges.certificate import Assumption, Certificate, ErrorStatement, Refusal, source_hash, versions
 from manyscale.circuits.cooperativity import Steepness, steepness
+from manyscale.circuits.measures import ENDLESS, Unsaturated
 from manyscale.circuits.measures import hill as hill_curve
 from manyscale.circuits.module import Module
 from manyscale.circuits.power_laws import carried, formula
@@ -44,7 +45,10 @@ def hill(model: Module | Model | str | Path, input: str, output: str, *, toleran
     if isinstance(model, Module):
         input, output = dict(model.inputs).get(input, input), dict(model.outputs).get(output, output)
     fine = model.model if isinstance(model, Module) else as_model(model)
-    found = steepness(fine, input, output, values=values)
+    try:
+        found = steepness(fine, input, output, values=values)
+    except Unsaturated as reason:
+        return Refusal("hill", "the response does not saturate, a Hill law does", reason.change, ENDLESS, output)
     refused = _unsuitable(found, tolerance)
     if refused is not None:
         return refused

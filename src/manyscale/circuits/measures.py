@@ -13,6 +13,15 @@ from manyscale.errors import InputError, SimulationError
 
 INNER = (0.01, 0.99)  # share of the range in which slopes are looked at and the Hill curve is fitted
 GRID = 161
+ENDLESS = 0.3  # change over the last decade, as a share of the range, that says there is no end (x^p: 1 - 10^-p)
+
+
+class Unsaturated(InputError):
+    """The response goes on changing with the dose. change: in the last decade, as a share of all there is."""
+
+    def __init__(self, text: str, change: float):
+        super().__init__(text)
+        self.change = change
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +71,25 @@ def rising(dosing: Dosing, paths: list[Path], bounds: tuple[float, float] | None
         pieces.append(now)
     stuck = () if pieces[-1].stuck == (np.inf,) and len(pieces) > 1 else pieces[-1].stuck
     return Path(*(np.concatenate([getattr(one, f) for one in pieces]) for f in FIELDS), stuck)
+
+
+def clipped(dosing: Dosing, path: Path, bounds: tuple[float, float]) -> Path:
+    """A curve of rising doses between two log doses, with its ends solved for where it goes beyond them."""
+    inside = np.flatnonzero((path.log_dose > bounds[0] + 1e-12) & (path.log_dose < bounds[1] - 1e-12))
+    if not inside.size:
+        return path
+    rows = [_rows(path, inside)]
+    for end, beyond in ((0, int(inside[0]) - 1), (1, int(inside[-1]) + 1)):
+        if 0 <= beyond < len(path.log_dose):
+            try:
+                value, y = dosing.value(bounds[end], path.states[inside[0 if end == 0 else -1]])
+            except SimulationError:
+                continue
+            one = Path(
+                np.array([bounds[end]]), y[None], np.array([value]), np.array([dosing.is_stable(y, bounds[end])])
+            )
+            rows.insert(0 if end == 0 else len(rows), one)
+    return Path(*(np.concatenate([getattr(one, f) for one in rows]) for f in FIELDS), path.stuck)
 
 
 def _rows(path: Path, rows) -> Path:
@@ -243,5 +271,12 @@ def _warn(remarks: list, dosing: Dosing, run: Path, dose, shares, begin: int, en
     for k, inward, word in ((begin, 1, "lowest"), (end, -1, "highest")):
         at = dose[k] + inward * np.log(10.0)
         change = abs(np.interp(at, dose, shares) - shares[k])
+        if whole and change > ENDLESS and k in (0, len(dose) - 1):
+            raise Unsaturated(
+                f"{dosing.output!r} does not saturate: it still changes by {min(change, 1.0):.0%} of its range in the last decade of "
+                f"{dosing.input!r} (to {np.exp(dose[k]):.3g}), so it has no half point; give the doses that matter "
+                "(interval=(low, high), or --interval LOW:HIGH)",
+                min(float(change), 1.0),
+            )
         if whole and change > 1e-3 and k in (0, len(dose) - 1):
             remarks.append(f"the response still changes at the {word} dose, {dosing.input} = {np.exp(dose[k]):.3g}")

@@ -13,6 +13,7 @@ from manyscale.bridges.certificate import versions
 from manyscale.circuits.measures import hill
 from manyscale.reports import circuit
 from manyscale.reports.curves import Line, Mark, chart
+from manyscale.units import unit_label
 
 STYLE = Path(__file__).parent / "templates" / "report.css"
 
@@ -24,7 +25,7 @@ def page(title: str, verdict: str, sections: list[tuple[str, str]]) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>{escape(title)}</title><style>{STYLE.read_text(encoding='utf-8')}</style></head><body><main>"
-        f"<h1>{escape(title)}</h1><section><h2>{escape(verdict)}</h2></section>{body}"
+        f"<h1>{escape(title)}</h1><section><h2>{escape(verdict[:1].upper() + verdict[1:] if verdict.startswith('in ') else verdict)}</h2></section>{body}"
         f'<p class="lead">manyscale {escape(version)}</p></main></body></html>\n'
     )
 
@@ -124,8 +125,11 @@ def load_page(found: Any, curve: Any = None) -> str:
         for name, f in found.formulas.items()
         if len(str(f)) < 300
     )
+    meaning = {"R": "internal retroactivity", "S": "scaling by the load", "M": "mixing of other inputs"}
     matrices = "".join(
-        f"<p>{name} = <code>{escape(np.array2string(getattr(found, name), precision=5))}</code></p>" for name in "RSM"
+        f"<p>{name} ({what}) = <code>{escape(np.array2string(getattr(found, name), precision=5))}</code></p>"
+        for name, what in meaning.items()
+        if getattr(found, name).size
     )
     remarks = "".join(f"<p class='lead'>{escape(r)}</p>" for r in found.remarks)
     sections = [
@@ -138,11 +142,14 @@ def load_page(found: Any, curve: Any = None) -> str:
 
 def _curves(found: Any, curve: Any) -> str:
     loads = curve.loads
+    time, amount = unit_label(found.model, found.model.time_units), unit_label(found.model, found.model.substance_units)
+    if amount and not found.model[found.port].only_substance:
+        amount += f"/{unit_label(found.model, found.model.volume_units) or 'volume'}"
     log = bool((loads > 0).sum() > 2 and loads.max() > 30 * loads[loads > 0].min())
-    label = f"total of {curve.site}" + (", logarithmic" if log else "")
+    label = f"total of {curve.site}" + (f", {amount}" if amount else "") + (" (logarithmic)" if log else "")
     times = chart(
         [Line(loads, curve.tau_eff, "time constant", 0), Line(loads, curve.half_time, "time to half, from zero", 1, True)],
-        xlabel=label, ylabel="time", title="time constant and half-time against load", logx=log, logy=True,
+        xlabel=label, ylabel=f"time, {time}" if time else "time", title="time constant and half-time against load", logx=log, logy=True,
     )  # fmt: skip
     relative = curve.output / curve.output[0] if curve.output[0] else curve.output
     levels = chart(

@@ -9,6 +9,12 @@ sector, and each share relaxes to its own by synthesis and dilution: phi_i' = gr
 growth = kappa_t kappa_n (phi_max - phi_H - phi_0)/(kappa_t + kappa_n): linear in phi_R over nutrients (slope 1/kappa_t),
 linear with falling phi_R over translation inhibition (slope -1/kappa_n), and 1 - phi_H/(phi_max - phi_0) of the
 unburdened cell's under foreign protein.
+
+The constants are those under which the laws of E. coli are known: RNA to protein r = 0.087 + growth/4.5 (grams per gram,
+growth per hour), 0.76 gram of ribosomal protein (with its affiliates) per gram of RNA, phi_max = 0.55. They were compared
+with other implementations of this model, not read off the paper's own tables. With them the fastest growth that
+translation allows, kappa_t (phi_max - phi_0) = 2.87 per hour, is a doubling time of 14.5 minutes. kappa_n = 3 per hour
+stands for one nutrient and is no measured value.
 """
 
 from __future__ import annotations
