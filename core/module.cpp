@@ -5,6 +5,7 @@ void bind_equations(nanobind::module_& m);
 void bind_solver(nanobind::module_& m);
 void bind_ensemble(nanobind::module_& m);
 void bind_jump(nanobind::module_& m);
+void bind_lumping(nanobind::module_& m);
 }
 
 NB_MODULE(_core, m) {
@@ -13,4 +14,5 @@ NB_MODULE(_core, m) {
   manyscale::bind_solver(m);
   manyscale::bind_ensemble(m);
   manyscale::bind_jump(m);
+  manyscale::bind_lumping(m);
 }
