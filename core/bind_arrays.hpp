@@ -14,6 +14,7 @@ namespace nb = nanobind;
 using Reals = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
 using Ints = nb::ndarray<const int32_t, nb::c_contig, nb::device::cpu>;
 using Writable = nb::ndarray<double, nb::c_contig, nb::device::cpu>;
+using Bytes = nb::ndarray<uint8_t, nb::c_contig, nb::device::cpu>;
 using RealOut = nb::ndarray<double, nb::numpy>;
 
 inline std::vector<int32_t> ints(const Ints& a) { return {a.data(), a.data() + a.size()}; }

@@ -6,6 +6,7 @@
 #include <nanobind/stl/tuple.h>
 
 #include <atomic>
+#include <chrono>
 #include <stdexcept>
 #include <thread>
 #include <tuple>
@@ -13,6 +14,7 @@
 
 #include "bind_arrays.hpp"
 #include "jump/jump.hpp"
+#include "jump/lanes.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -93,12 +95,68 @@ static std::tuple<int64_t, std::string, int64_t, double, int> run_paths(
   return {jumps.load(), word(ends[bad].status), static_cast<int64_t>(first) + bad, ends[bad].t, ends[bad].blame};
 }
 
+// The same by lanes of generated code. done: one flag per path; progress is called now and then with the share done.
+// Ctrl-C ends it with what is done.
+static std::tuple<int64_t, std::string, int64_t, double, int> run_jump_lanes(
+    std::shared_ptr<JumpModel> model, Reals p, Reals scale, Reals constants, Reals counts, Reals times, uint64_t seed,
+    uint64_t first, Writable out, Bytes done, int threads, int64_t most_steps, nb::object progress) {
+  LaneJob job;
+  job.paths = static_cast<int64_t>(out.shape(0)), job.rows = static_cast<int>(times.size());
+  if (!model->lane_code || static_cast<int>(constants.size()) != model->reactions ||
+      static_cast<int>(p.size()) != model->parameters || static_cast<int>(scale.size()) != model->states ||
+      out.ndim() != 3 || static_cast<int>(out.shape(1)) != job.rows || !job.rows ||
+      static_cast<int>(out.shape(2)) != model->states || static_cast<int>(counts.size()) != model->states ||
+      static_cast<int64_t>(done.size()) != job.paths)
+    throw std::invalid_argument("arrays do not fit the model");
+  job.model = model;
+  job.p = p.data(), job.scale = scale.data(), job.constants = constants.data(), job.counts = counts.data();
+  job.times = times.data(), job.seed = seed, job.first = first, job.most_steps = most_steps;
+  job.out = out.data(), job.done = done.data();
+  bool interrupted = false;
+  {
+    nb::gil_scoped_release release;
+    auto last = std::chrono::steady_clock::now();
+    job.look = [&] {
+      const auto now = std::chrono::steady_clock::now();
+      if (now - last < std::chrono::milliseconds(100)) return;
+      last = now;
+      nb::gil_scoped_acquire acquire;
+      interrupted = interrupted || PyErr_CheckSignals() != 0;
+      if (!interrupted && !progress.is_none()) {
+        try {
+          progress(static_cast<double>(job.finished.load()) / static_cast<double>(job.paths));
+        } catch (nb::python_error& error) {
+          error.restore();
+          interrupted = true;
+        }
+      }
+      if (interrupted) job.stop = true;
+    };
+    std::atomic<int> running{threads - 1};
+    std::vector<std::thread> pool;
+    for (int k = 1; k < threads; ++k) pool.emplace_back([&] { LaneWorker(job, false).run(), --running; });
+    LaneWorker(job, true).run();
+    for (; running.load() > 0; std::this_thread::sleep_for(std::chrono::microseconds(100))) job.look();
+    for (std::thread& thread : pool) thread.join();
+  }
+  if (interrupted) throw nb::python_error();
+  const int64_t bad = job.failed.load();
+  if (bad < 0) return {job.jumps.load(), "reached", -1, 0.0, -1};
+  return {job.jumps.load(), word(job.failure.status), static_cast<int64_t>(first) + bad, job.failure.t, job.failure.blame};
+}
+
 void bind_jump(nb::module_& m) {
   nb::class_<JumpModel>(m, "JumpModel")
       .def("set_compiled", [](JumpModel& model, uintptr_t address, int slots) {
         model.compiled = reinterpret_cast<CompiledFunction>(address);
         model.compiled_slots = slots;
+      })
+      .def("set_lanes", [](JumpModel& model, uintptr_t address, int lanes) {
+        model.lane_code = reinterpret_cast<JumpLanes>(address);
+        model.lanes = lanes;
       });
+  m.def("run_lanes", &run_jump_lanes, "model"_a, "p"_a, "scale"_a, "constants"_a, "counts"_a, "times"_a, "seed"_a,
+        "first"_a, "out"_a, "done"_a, "threads"_a, "most_steps"_a, "progress"_a.none());
   m.def("make_jump_model", &make_model, "formulas"_a, "reactions"_a, "changed_start"_a, "changed"_a, "change"_a,
         "table"_a, "reactant_start"_a, "reactants"_a, "depend_start"_a, "depends"_a);
   m.def("run_paths", &run_paths, "model"_a, "p"_a, "scale"_a, "constants"_a, "counts"_a, "times"_a, "seed"_a,

@@ -19,7 +19,9 @@ JumpPath::JumpPath(std::shared_ptr<const JumpModel> model, const double* p, cons
       values_(model_->formulas.program.slot.size(), 0.0),
       counts_(model_->states, 0.0),
       state_(model_->states, 0.0),
-      random_(seed, stream) {
+      random_(seed, stream),
+      numbers_(seed, stream) {
+  numbers_.uniform();  // as lanes do, which begin with a jump that nobody makes
   const Formulas& f = model_->formulas;
   std::copy(f.constants.begin(), f.constants.end(), slots_.begin() + f.first_constant);
   set_parameters(p, scale, constants);
@@ -95,15 +97,13 @@ double JumpPath::waiting_rate(int& blame, JumpStatus& status) {
 
 int JumpPath::choose(double total) {
   if (model_->table) return groups_.choose(total, random_);
-  double x = random_.uniform() * total;
-  int last = 0;
-  for (int j = 0; j < model_->reactions; ++j) {
-    if (values_[j] <= 0.0) continue;
-    last = j;
-    if (x < values_[j]) break;
-    x -= values_[j];
+  const double x = numbers_.uniform() * total;
+  double sum = 0.0;
+  for (int j = 0; j < model_->reactions - 1; ++j) {
+    sum += values_[j];
+    if (x < sum) return j;
   }
-  return last;
+  return model_->reactions - 1;
 }
 
 bool JumpPath::fire(int reaction) {
@@ -161,7 +161,8 @@ JumpAdvance JumpPath::advance(double end, const double* times, int count, double
     const double total = waiting_rate(blame, status);
     if (blame >= 0) return {status, t_, written, blame};
     if (step >= most_steps) return {JumpStatus::step_limit, t_, written, -1};
-    const double wait = total > 0.0 ? -std::log(random_.positive()) / total : std::numeric_limits<double>::infinity();
+    const double log = model_->table ? std::log(random_.positive()) : log_inside(numbers_.inside());
+    const double wait = total > 0.0 ? -log / total : std::numeric_limits<double>::infinity();
     double next = t_ + wait, stop = std::min(next, end);
     const bool jumps = next < end;
     const bool flips = watching && flips_before(stop, signs_);

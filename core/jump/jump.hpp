@@ -9,6 +9,7 @@
 #include "equations.hpp"
 #include "jump/philox.hpp"
 #include "jump/propensity_groups.hpp"
+#include "jump/xoshiro.hpp"
 
 namespace manyscale {
 
@@ -18,11 +19,18 @@ struct Ragged {
   int count() const { return static_cast<int>(start.size()) - 1; }
 };
 
+// Generated code for many paths at once: see kernels/jump_lanes.py.
+using JumpLanes = int64_t (*)(double* x, double* t, double* due, double* random, double* live, double* fire,
+                             const double* constants, const double* p, const double* scale, double* total, double* bad,
+                             int64_t limit);
+
 struct JumpModel {
   int states = 0, parameters = 0, reactions = 0;
   Formulas formulas;  // propensities (unless `table`), then switching functions
   CompiledFunction compiled = nullptr;
   int compiled_slots = 0;
+  JumpLanes lane_code = nullptr;
+  int lanes = 0;
   Ragged changed;             // states that a reaction changes
   std::vector<int32_t> change;  // by how many molecules
   bool table = false;         // propensity = constant * product of n (n - 1) ... over the reactants
@@ -68,7 +76,8 @@ class JumpPath {
   std::shared_ptr<const JumpModel> model_;
   std::vector<double> slots_, values_, scale_, constants_, counts_, state_, signs_;
   PropensityGroups groups_;
-  Philox random_;
+  Philox random_;   // of the table
+  Xoshiro numbers_;  // otherwise
   double t_ = 0.0;
   int64_t steps_ = 0;
 };

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from manyscale import _core
 from manyscale.engines.ode import OdeRun, output_times
+from manyscale.engines.progress import cores
 from manyscale.engines.simulate import as_model
 from manyscale.engines.tolerance import TRACKING, absolute_tolerance, check_tolerance, floor_tolerance, whole_floor
 from manyscale.engines.trajectory import Trajectory
@@ -90,7 +90,7 @@ def simulate_ensemble(model: Model | str | Path, times, *, values: Mapping[str, 
     if not np.isfinite(y).all():
         member, state = np.argwhere(~np.isfinite(y))[0]
         raise InputError(f"no initial value for {kernel.system.states[state]} (member {member})")
-    threads = max(1, min(threads or os.cpu_count() or 1, count))
+    threads = max(1, min(threads or cores(), count))
     special = kernel.system.events or kernel.system.delays or kernel.system.mass is not None
     run = _one_by_one if special else _together
     data, failed = run(kernel, times, ids, y, p, rtol, atol, threads, seed)

@@ -12,6 +12,7 @@ import numpy as np
 from manyscale import _core
 from manyscale.engines.events import EndlessEvents, EventQueue
 from manyscale.engines.ode import output_times
+from manyscale.engines.progress import cores
 from manyscale.engines.start import initial_state, without_value
 from manyscale.engines.trajectory import Trajectory
 from manyscale.errors import InputError, SimulationError
@@ -72,7 +73,9 @@ class _Work:
         scale, constants = self.code.at(self.p)
         start = self._whole(self.y, scale)
         out = np.empty((count, len(self.times), len(self.y)))
-        threads, done, size = os.cpu_count() or 1, 0, 1
+        if self.code.lanes:
+            return self._in_lanes(out, replicates, scale, constants, start)
+        threads, done, size = cores(), 0, 1
         try:
             while done < count:
                 size = min(size, count - done)
@@ -91,6 +94,24 @@ class _Work:
         except (KeyboardInterrupt, SimulationError) as stop:
             stop.partial = self._result(out[:done], replicates)  # type: ignore[union-attr]
             raise
+        return self._result(out, replicates)
+
+    def _in_lanes(self, out: np.ndarray, replicates: int | None, scale, constants, start) -> Trajectory:
+        """As many paths at a time as the vector registers have lanes, on each thread."""
+        done = np.zeros(len(out), dtype=np.uint8)
+        threads = min(cores(), -(-len(out) // self.code.lanes))
+        try:
+            self.jumps, status, path, t, reaction = _core.run_lanes(
+                self.code.model, self.p, scale, constants, start, self.times, self.seed, 0, out, done, threads,
+                self.max_steps, self.progress,
+            )  # fmt: skip
+            if status != "reached":
+                self._fail(status, path, t, reaction)
+        except (KeyboardInterrupt, SimulationError) as stop:
+            whole = len(done) if done.all() else int(done.argmin())  # the first ones, without a hole
+            stop.partial = self._result(out[:whole], replicates)  # type: ignore[union-attr]
+            raise
+        self._note(1.0)
         return self._result(out, replicates)
 
     def watched(self, replicates: int | None) -> Trajectory:

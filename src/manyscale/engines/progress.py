@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
+
+
+def cores() -> int:
+    """How many threads this process may run at once."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # only Linux tells
+        return os.cpu_count() or 1
 
 
 class Progress:

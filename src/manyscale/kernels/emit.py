@@ -28,10 +28,11 @@ def literal(value: float) -> str:
 
 
 class Emitter:
-    """Text of one module; `pointer` is "ptr" or, for LLVM before 15, "double*"."""
+    """Text of one module; `pointer` is "ptr" or, for LLVM before 15, "double*". one_by_one: functions of the core are
+    called for each lane alone, which gives the same numbers whatever the number of lanes."""
 
-    def __init__(self, pointer: str, lanes: int = 1):
-        self.pointer, self.lanes = pointer, lanes
+    def __init__(self, pointer: str, lanes: int = 1, one_by_one: bool = False):
+        self.pointer, self.lanes, self.one_by_one = pointer, lanes, one_by_one
         self.type, self.truth = ("double", "i1") if lanes == 1 else (f"<{lanes} x double>", f"<{lanes} x i1>")
         self.suffix = "f64" if lanes == 1 else f"v{lanes}f64"
         self.time = "double %t" if lanes == 1 else f"{pointer} %t"
@@ -165,7 +166,7 @@ class _Body:
             self.emitter.declared.setdefault(name, f"declare {kind} @{name}({kind})")
             return f"call {kind} @{name}({kind} {x[0]})"
         if op in CALLS and self.emitter.lanes > 1:
-            return self._lane_call(op, x, node)
+            return self._calls(op, x, node) if self.emitter.one_by_one else self._lane_call(op, x, node)
         if op in CALLS:
             name = SYMBOL_PREFIX + op
             self.emitter.declare(name, CALLS[op])
@@ -199,6 +200,24 @@ class _Body:
     def _truth(self, node: int, value: str, letter: str) -> None:
         kind, zero = self.emitter.type, self.emitter.number(0.0)
         self.lines.append(f"  %{letter}{node} = fcmp une {kind} {value}, {zero}")
+
+    def _calls(self, op: str, x: list[str], node: int) -> str:
+        """A function of the core called for one lane after the other."""
+        emitter = self.emitter
+        name, kind = SYMBOL_PREFIX + op, emitter.type
+        emitter.declare(name, CALLS[op])
+        whole = "undef"
+        for lane in range(emitter.lanes):
+            for k, value in enumerate(x):
+                self.lines.append(f"  %l{node}_{lane}_{k} = extractelement {kind} {value}, i32 {lane}")
+            given = ", ".join(f"double %l{node}_{lane}_{k}" for k in range(len(x)))
+            self.lines.append(f"  %r{node}_{lane} = call double @{name}({given})")
+            text = f"insertelement {kind} {whole}, double %r{node}_{lane}, i32 {lane}"
+            if lane == emitter.lanes - 1:
+                return text
+            whole = f"%n{node}_{lane}"
+            self.lines.append(f"  {whole} = {text}")
+        raise AssertionError
 
     def _lane_call(self, op: str, x: list[str], node: int) -> str:
         """A function that the core computes for all lanes: through four places on the stack."""

@@ -39,6 +39,12 @@ def pointer_type() -> str:
     return "ptr" if llvm.llvm_version_info[0] >= 16 else "double*"
 
 
+def lane_width() -> int:
+    """Doubles in one vector register of this machine."""
+    _, _, features = _target()
+    return 8 if "+avx512f" in features and "+avx512dq" in features else 4 if "+avx2" in features else 2
+
+
 def _machine(level: int):
     llvm, cpu, features = _target()
     return llvm.Target.from_default_triple().create_target_machine(

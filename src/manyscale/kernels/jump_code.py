@@ -16,15 +16,17 @@ from manyscale.kernels.graph import TIME, Graph
 from manyscale.kernels.kernel import Kernel
 from manyscale.kernels.program import Layout, reachable
 from manyscale.kernels.propensities import JumpSystem, jump_system
-from manyscale.model.expr import Expr
+from manyscale.model.expr import Expr, Number
 
 TABLE_FROM = 60  # reactions from which elementary steps go to the table
 LARGEST_CODE = 20_000  # nodes up to which machine code is worth its making
+LARGEST_LANES = 2_000  # the same for lanes, whose code has every formula twice
 
 
 @dataclass(frozen=True)
 class JumpCode:
-    """`model`: the core's; `at(p)`: what depends on the parameters."""
+    """`model`: the core's; `at(p)`: what depends on the parameters; `lanes`: paths per call of generated code (0: one by
+    one)."""
 
     kernel: Kernel
     system: JumpSystem
@@ -32,12 +34,14 @@ class JumpCode:
     remarks: tuple[str, ...]
     table: bool
     code: Any = None  # keeps machine code alive
+    lanes: int = 0
 
     def at(self, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(what one molecule is in the units of each state, constants of the table) for parameters p."""
+        """(what one molecule is in the units of each state, rate constants of elementary steps, one per propensity, for
+        the table and for lanes) for parameters p."""
         constants: tuple[Expr, ...] = ()
-        if self.table:
-            constants = tuple(one.constant for one in self.system.propensities)  # type: ignore[misc]
+        if self.table or self.lanes:
+            constants = tuple(one.constant or Number(0.0) for one in self.system.propensities)
         formulas = (*self.system.molecule, *constants)
         y = np.zeros(self.kernel.size)
         found = self.kernel.evaluate(formulas, 0.0, y, p) if formulas else np.zeros(0)
@@ -71,8 +75,28 @@ def _make(kernel: Kernel, system: JumpSystem) -> JumpCode:
         formulas, len(reactions), *_ragged(changed), int_array([n for one in reactions for _, n in one.change]),
         table, *_ragged(reactants), *_ragged(_dependents(system) if table else []),
     )  # fmt: skip
+    if not table and not watches and rates:
+        code, lanes = _lane_code(system, graph, rates, model)
+        if lanes:
+            return JumpCode(kernel, system, model, system.remarks, table, code, lanes)
     code = _machine_code(kernel, graph, [*rates, *watches], model)
     return JumpCode(kernel, system, model, system.remarks, table, code)
+
+
+def _lane_code(system: JumpSystem, graph: Graph, rates: list[int], model) -> tuple[Any, int]:
+    """Code for many paths at once, and how many; (None, 0) where LLVM is missing or the network too large."""
+    if os.environ.get("MANYSCALE_COMPILE") == "0" or len(reachable(graph, rates)) > LARGEST_LANES:
+        return None, 0
+    try:
+        from manyscale.kernels.jit import compile_module, lane_width, pointer_type
+        from manyscale.kernels.jump_lanes import NAME, lane_code
+
+        width = lane_width()
+        code = compile_module(lane_code(system, graph, rates, pointer_type(), width), (NAME,))
+    except ImportError:
+        return None, 0
+    model.set_lanes(code.address[NAME], width)
+    return code, width
 
 
 def _ragged(lists: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
