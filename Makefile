@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 CORES  ?= 2
 
-.PHONY: demo test test-full test-sanitize lint types check develop clean bench
+.PHONY: demo test test-full test-sanitize lint types check develop clean bench notebooks
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -56,6 +56,9 @@ develop: $(VENV)/.test $(VENV)/.lint   ## editable install that rebuilds the cor
 
 bench: $(VENV)/.test
 	$(BIN)/manyscale bench ode
+
+notebooks: $(VENV)/.installed   ## docs/*.ipynb from the pages of the same name
+	$(BIN)/python docs/make_notebooks.py
 
 clean:
 	rm -rf build out $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from manyscale.model.check import check
     from manyscale.model.model import Model
     from manyscale.model.question import Question
+    from manyscale.reports.drawing import draw
     from manyscale.reports.html import report
     from manyscale.scales import measure
     from manyscale.scales.nondimensional import nondimensionalize
@@ -64,6 +65,7 @@ _PUBLIC = {  # public name -> module that defines it
     "burden": "circuits.burden",
     "check": "model.check",
     "connect": "circuits.connect",
+    "draw": "reports.drawing",
     "load": "circuits.retroactivity",
     "measure": "scales",
     "nondimensionalize": "scales.nondimensional",
@@ -99,6 +101,7 @@ __all__ = [  # `model` is the folder, and can be called: see model/__init__.py
     "burden",
     "check",
     "connect",
+    "draw",
     "load",
     "measure",
     "model",

@@ -1,10 +1,9 @@
-"""The command `burden`, its page, and the page of the documentation."""
+"""The command `burden` and its page."""
 
 from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 
@@ -63,9 +62,3 @@ def test_bad_input_is_one_line_and_exit_code_2(capsys, words):
     said = capsys.readouterr().err.strip().splitlines()
     assert said[-1].startswith("error: ") and "fault of manyscale" not in said[-1]
     assert "--set" not in said[-1] or "--set" in words
-
-
-def test_the_page_of_the_documentation_runs():
-    text = (Path(__file__).resolve().parents[2] / "docs" / "burden.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```python\n(.*?)```", text, re.S)
-    exec(compile("\n".join(blocks), "burden.md", "exec"), {})

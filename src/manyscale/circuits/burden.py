@@ -122,7 +122,18 @@ class Burden:
         front = np.array([undominated(i, growth, made) for i in range(given.size)])
         if not np.isfinite(made).any():
             raise SimulationError(f"no point of the scan was computed: {stopped or 'no steady state'}")
-        return Pareto(given, growth, product, made, share, uptake, front, int(np.nanargmax(made)), stopped)
+        return Pareto(
+            given,
+            growth,
+            product,
+            made,
+            share,
+            uptake,
+            front,
+            int(np.nanargmax(made)),
+            stopped,
+            float(self.alone[v.growth]),
+        )
 
     def isocost(
         self, first: str | None = None, second: str | None = None, strengths: Sequence[float] | None = None

@@ -36,7 +36,7 @@ class Pareto:
     """Product against growth as all genes are scaled together. factors: of expression; growth_rate (per time of the host);
     product: foreign protein per cell (molecules); product_rate: made per cell and time; protein_fraction: of the cell's
     protein mass; uptake: nutrient taken up per cell and time; front: whether no other point grows and makes at least as
-    much; best: position of the largest product_rate. stopped: why the scan ended early, "" where it did not (the rest is
+    much; best: position of the largest product_rate; growth_alone: growth rate of the host without genes. stopped: why the scan ended early, "" where it did not (the rest is
     NaN)."""
 
     factors: np.ndarray
@@ -48,6 +48,7 @@ class Pareto:
     front: np.ndarray
     best: int
     stopped: str = ""
+    growth_alone: float = float("nan")
 
     @property
     def product_per_nutrient(self) -> np.ndarray:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from manyscale.reports import circuit
+from manyscale.reports import circuit_charts as charts
 from manyscale.reports.circuit_pages import page, table
-from manyscale.reports.curves import Line, Mark, chart
 
 
 def burden_page(found: Any, pareto: Any = None, isocost: Any = None, law: Any = None, *, inhibited: Sequence[Any] = (),
@@ -90,84 +90,45 @@ def _coupling(found: Any) -> str:
 
 
 def _pareto(found: Any, pareto: Any) -> str:
-    own = float(found.alone[found.host.growth])
-    best = pareto.best
-    front = pareto.front
-    relative = pareto.growth_rate / own
-    lines = [Line(relative, pareto.product_rate, "too much: less growth and less product", 7, True, 1.6),
-             Line(relative[front], pareto.product_rate[front], "nothing better on both (Pareto front)", 0)]  # fmt: skip
-    design = int(np.argmin(np.abs(np.log(pareto.factors))))
-    marks = [
-        Mark(float(relative[best]), float(pareto.product_rate[best]), f"most product, at {pareto.factors[best]:.3g} x the design"),
-        Mark(float(relative[design]), float(pareto.product_rate[design]), "as designed", 2, True),
-    ]  # fmt: skip
-    first = chart(lines, xlabel="growth rate, relative to the host alone", ylabel="proteins made per cell and minute",
-                  title="product rate against growth", marks=marks)  # fmt: skip
-    second = chart(
-        [Line(pareto.factors, relative, "growth, relative to the host alone", 0),
-         Line(pareto.factors, pareto.protein_fraction, "share of the circuit in the cell's protein", 1)],
-        xlabel="expression, times the design (logarithmic)", ylabel="share", title="growth and protein against expression",
-        logx=True,
-    )  # fmt: skip
+    relative = pareto.growth_rate / float(found.alone[found.host.growth])
     jump = int(np.nanargmax(np.diff(relative))) if np.isfinite(relative).all() else 0
     switched = ""
     if relative.size > 1 and np.diff(relative)[jump] > 0.02:
-        switched = f"<p class='lead'>Between {pareto.factors[jump]:.3g} and {pareto.factors[jump + 1]:.3g} times the design the circuit "
-        switched += "changes its state.</p>"
+        switched = (
+            f"<p class='lead'>Between {pareto.factors[jump]:.3g} and {pareto.factors[jump + 1]:.3g} times the design the circuit "
+            "changes its state.</p>"
+        )
     note = f"<p class='lead'>The scan ended early: {escape(pareto.stopped)}.</p>" if pareto.stopped else ""
-    return first + second + switched + note
+    return "".join(charts.pareto(pareto, float(found.alone[found.host.growth]))) + switched + note
 
 
 def _batch(batch: Any) -> str:
     k = batch.best
     if k < 0:
         return "<p>No expression of the scan yields anything.</p>"
-    picture = chart(
-        [Line(batch.factors, batch.productivity, "product per minute", 0)], logx=True, logy=True,
-        marks=[Mark(float(batch.factors[k]), float(batch.productivity[k]), f"best, at {batch.factors[k]:.3g} x the design")],
-        xlabel="expression, times the design (logarithmic)", ylabel="proteins per minute, whole batch",
-        title="yield of a batch per time against expression",
-    )  # fmt: skip
     rows = [
         ("product", float(batch.product[k]), "molecules in all cells when the nutrient is used up"),
         ("cells", float(batch.cells[k]), "that the nutrient feeds"),
         ("time", float(batch.time[k]), "minutes from inoculation to the end, turnaround included"),
         ("product per time", float(batch.productivity[k]), "molecules per minute"),
     ]
-    return picture + "<p>At the best expression:</p>" + table(rows)
+    return charts.batch(batch) + "<p>At the best expression:</p>" + table(rows)
 
 
 def _memory(kept: Any) -> str:
-    names = {"held": "cell that does not feel the circuit", "competition": "sharing of energy and ribosomes only",
-             "host": "sharing and growth feedback"}  # fmt: skip
     rows = []
-    for setting, words in names.items():
+    for setting, words in charts.SETTINGS.items():
         for k, state in enumerate(getattr(kept, setting)):
             amounts = ", ".join(f"{id} {x:.4g}" for id, x in state.items())
             growth = f"; growth {kept.growth[k]:.4g} per minute" if setting == "host" else ""
             rows.append((words if k == 0 else "", f"state {k + 1}", f"{amounts} molecules{growth}"))
         if not getattr(kept, setting):
             rows.append((words, "none", "no run came to rest"))
-    picture = ""
-    if len(kept.genes) >= 2:
-        a, b = kept.genes[:2]
-        dots = [
-            Line([s[a] for s in getattr(kept, name)], [s[b] for s in getattr(kept, name)], words, colour, dots=True)
-            for colour, (name, words) in enumerate(names.items())
-        ]
-        picture = chart(dots, xlabel=f"{a}, molecules (logarithmic)", ylabel=f"{b}, molecules (logarithmic)", logx=True, logy=True,
-                        title=f"stable states of {a} and {b}")  # fmt: skip
-    return f"<p>{escape(_sentence(kept.verdict))}</p>" + picture + table(rows)
+    return f"<p>{escape(_sentence(kept.verdict))}</p>" + charts.memory(kept) + table(rows)
 
 
 def _isocost(line: Any) -> str:
     first, second = line.names
-    straight = line.intercept + line.slope * line.first
-    picture = chart(
-        [Line(line.first, line.second, "steady states", 0, dots=True), Line(line.first, straight, "best line", 1, True, 1.8)],
-        xlabel=f"{first}, molecules per cell", ylabel=f"{second}, molecules per cell",
-        title=f"isocost line of {first} and {second}",
-    )  # fmt: skip
     sign = "-" if line.slope < 0 else "+"
     bent = (
         "<p class='lead'>This is no straight line: the circuit couples the two in other ways than by what they share, or changes "
@@ -175,35 +136,16 @@ def _isocost(line: Any) -> str:
     )
     return (
         f"<p>As {escape(first)} is driven harder, {escape(second)} falls along an isocost line: what one gene takes of ribosomes "
-        f"and energy the other lacks.</p>{picture}{bent if line.error > 0.1 else ''}"
+        f"and energy the other lacks.</p>{charts.isocost(line)}{bent if line.error > 0.1 else ''}"
         f"<p>{escape(second)} = {line.intercept:.5g} {sign} {abs(line.slope):.4g} {escape(first)}, off by at most "
         f"{line.error:.1%} of the range of {escape(second)}.</p>"
     )
 
 
 def _laws(found: Any, law: Any, inhibited: Sequence[Any]) -> str:
-    order = np.argsort(law.growth_rate)
-    x, y = law.growth_rate[order], law.ribosome_share[order]
-    lines = [Line(x, y, "nutrients from poor to rich", 0, dots=True),
-             Line(x, law.intercept + law.slope * x, "first law", 0, False, 1.8)]  # fmt: skip
-    for k, one in enumerate(inhibited):
-        lines.append(
-            Line(
-                one.growth_rate,
-                one.ribosome_share,
-                f"inhibited translation, nutrient {one.nutrient:.3g}",
-                k + 1,
-                True,
-                1.8,
-            )
-        )
     host, v = found.host, found.values
     length = v[host.lengths[host.ribosome]]
     here = (found.growth_rate, float(length * (v[host.ribosome] + v[host.translating]) / v[host.mass]))
-    picture = chart(
-        lines, xlabel="growth rate, per minute", ylabel="ribosomal share of protein", title="ribosomes against growth",
-        marks=[Mark(*here, "this cell", 3)],
-    )  # fmt: skip
     words = (
         f"<p>First law, over nutrients: share = {law.intercept:.4g} + growth/{law.kappa_t:.4g}; r² = {law.r_squared:.5f}, off by at "
         f"most {law.error:.1%} of the range.</p>"
@@ -215,7 +157,7 @@ def _laws(found: Any, law: Any, inhibited: Sequence[Any]) -> str:
             f"towards {min(ends):.2g} to {max(ends):.2g} where growth ends, whatever the nutrient.</p>"
         )
     return (
-        picture
+        charts.growth_laws(law, inhibited, here)
         + words
         + "<p>A burdened cell need not lie on the first law: foreign protein takes the room of its own.</p>"
     )

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from manyscale.bridges.certificate import versions
-from manyscale.circuits.measures import hill
 from manyscale.reports import circuit
-from manyscale.reports.curves import Line, Mark, chart
+from manyscale.reports import circuit_charts as charts
 from manyscale.units import unit_label
 
 STYLE = Path(__file__).parent / "templates" / "report.css"
@@ -76,37 +75,8 @@ def steepness_page(found: Any, module: Any = None) -> str:
     drawing = circuit.draw(module if module is not None else found.model)
     return page(
         f"{found.model.id}: how steep?", verdict,
-        [("The circuit", drawing), ("Dose and response", _dose_response(found)), ("The numbers", table(rows)), ("Why", why)],
+        [("The circuit", drawing), ("Dose and response", charts.dose_response(found)), ("The numbers", table(rows)), ("Why", why)],
     )  # fmt: skip
-
-
-def _dose_response(found: Any) -> str:
-    reach = found.fit_interval[1] / found.fit_interval[0]
-    low, high = found.fit_interval[0] / max(3.0, reach**0.25), found.fit_interval[1] * max(3.0, reach**0.25)
-    if found.bistable:
-        folds = [x for b in found.branches for x in (b.dose[0], b.dose[-1])]
-        inner = [x for x in folds if found.dose[0] * 1.01 < x < found.dose[-1] * 0.99] or [found.half_point]
-        low, high = min([low, *(x / 5 for x in inner)]), max([high, *(x * 5 for x in inner)])
-    low, high = max(low, float(found.dose.min())), min(high, float(found.dose.max()))
-    lines = []
-    for k, branch in enumerate(found.branches):
-        keep = (branch.dose >= low) & (branch.dose <= high)
-        name = "steady states" if k == 0 else "unstable" if not branch.stable else ""
-        name = name if name not in {line.name for line in lines} else ""
-        lines.append(Line(branch.dose[keep], branch.response[keep], name, 0 if branch.stable else 7, not branch.stable))
-    marks = []
-    if math.isfinite(found.n_half):
-        grid = np.geomspace(low, high, 200)
-        middle = 0.5 * (found.leak + found.saturation)
-        law = found.leak + (found.saturation - found.leak) * hill(np.log(grid), np.log(found.fit_half), found.n_fit)
-        lines.append(Line(grid, law, f"best Hill curve, n = {found.n_fit:.3g}", 1, True, 1.8))
-        tangent = middle + (found.saturation - found.leak) * found.n_half / 4 * np.log(grid / found.half_point)
-        bottom, top = sorted((found.leak, found.saturation))
-        inside = (tangent >= bottom) & (tangent <= top)
-        lines.append(Line(grid[inside], tangent[inside], f"tangent at half, n = {found.n_half:.3g}", 2, False, 1.6))
-        marks = [Mark(found.half_point, middle, f"half at {found.half_point:.3g}")]
-    return chart(lines, xlabel=f"{found.input}, logarithmic", ylabel=found.output, logx=True, marks=marks, xrange=(low, high),
-                 title=f"{found.output} against {found.input}")  # fmt: skip
 
 
 def load_page(found: Any, curve: Any = None) -> str:
@@ -141,20 +111,7 @@ def load_page(found: Any, curve: Any = None) -> str:
 
 
 def _curves(found: Any, curve: Any) -> str:
-    loads = curve.loads
     time, amount = unit_label(found.model, found.model.time_units), unit_label(found.model, found.model.substance_units)
     if amount and not found.model[found.port].only_substance:
         amount += f"/{unit_label(found.model, found.model.volume_units) or 'volume'}"
-    log = bool((loads > 0).sum() > 2 and loads.max() > 30 * loads[loads > 0].min())
-    label = f"total of {curve.site}" + (f", {amount}" if amount else "") + (" (logarithmic)" if log else "")
-    times = chart(
-        [Line(loads, curve.tau_eff, "time constant", 0), Line(loads, curve.half_time, "time to half, from zero", 1, True)],
-        xlabel=label, ylabel=f"time, {time}" if time else "time", title="time constant and half-time against load", logx=log, logy=True,
-    )  # fmt: skip
-    relative = curve.output / curve.output[0] if curve.output[0] else curve.output
-    levels = chart(
-        [Line(loads, relative, "level, relative to the first", 0),
-         Line(loads, curve.amplitude, "answer to a change at 1/tau alone", 1, True)],
-        xlabel=label, ylabel="relative", title="level and amplitude against load", logx=log,
-    )  # fmt: skip
-    return times + levels
+    return "".join(charts.loading(curve, time, amount))

@@ -145,10 +145,12 @@ class _Axis:
                 step = max(1, math.ceil((last - first) / 7))
                 return [(10.0**k, self(10.0**k)) for k in range(first, last + 1, step)]
             low, high = 10**self.low, 10**self.high
-            fine = [
-                m * 10.0**k for k in range(first - 2, last + 2) for m in (1, 2, 3, 5, 7) if low <= m * 10.0**k <= high
+            spans = ((1, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,))
+            found = [
+                [m * 10.0**k for k in range(first - 2, last + 2) for m in span if low <= m * 10.0**k <= high]
+                for span in spans
             ]
-            values = fine if len(fine) >= 3 else np.linspace(low, high, 4)
+            values = next((one for one in found if 3 <= len(one) <= 7), list(np.linspace(low, high, 4)))
             return [(float(v), self(float(v))) for v in values]
         raw = (self.high - self.low) / 5
         size = 10.0 ** math.floor(math.log10(raw))
