@@ -62,9 +62,9 @@ void set_matrices(Space& space, Offsets start, Ints matrix, Ints column, Residue
   space.rows.set_matrices(std::move(given));
 }
 
-std::vector<std::tuple<std::vector<int32_t>, std::vector<uint64_t>>> basis(const Space& space) {
+std::vector<std::tuple<std::vector<int32_t>, std::vector<uint64_t>>> apart(const std::vector<FieldRow>& rows) {
   std::vector<std::tuple<std::vector<int32_t>, std::vector<uint64_t>>> result;
-  for (const FieldRow& r : space.rows.rows()) {
+  for (const FieldRow& r : rows) {
     std::vector<int32_t> columns;
     std::vector<uint64_t> values;
     for (const FieldEntry& e : r) columns.push_back(e.column), values.push_back(e.value);
@@ -90,7 +90,8 @@ void bind_lumping(nb::module_& m) {
              nb::gil_scoped_release release;
              return s.rows.close(most);
            })
-      .def("rows", &basis)
+      .def("rows", [](const Space& s) { return apart(s.rows.rows()); })
+      .def("origins", [](const Space& s) { return apart(s.rows.origins()); })
       .def_prop_ro("rank", [](const Space& s) { return s.rows.rank(); });
 }
 

@@ -79,6 +79,7 @@ bool RowSpace::add(const FieldRow& row) {
   for (FieldRow& old : basis_) clear_pivot(old, left, pivot);
   row_of_[pivot] = static_cast<int32_t>(basis_.size());
   added_.push_back(left);
+  origins_.push_back(row);
   basis_.push_back(std::move(left));
   return true;
 }

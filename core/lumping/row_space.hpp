@@ -46,6 +46,8 @@ class RowSpace {
   int rank() const { return static_cast<int>(basis_.size()); }
   // Reduced row echelon form, by leading column.
   std::vector<FieldRow> rows() const;
+  // The independent rows as they came, given ones and products.
+  const std::vector<FieldRow>& origins() const { return origins_; }
 
  private:
   FieldRow remainder(const FieldRow& row);
@@ -55,7 +57,8 @@ class RowSpace {
   int columns_;
   FieldMatrices matrices_;
   std::vector<FieldRow> basis_;     // each zero at the leading columns of the others
-  std::vector<FieldRow> added_;     // as they came, for the products
+  std::vector<FieldRow> added_;     // what was new of each, for the products
+  std::vector<FieldRow> origins_;
   size_t multiplied_ = 0;
   std::vector<int32_t> row_of_;     // leading column -> row, or -1
   std::vector<uint64_t> dense_;     // work space, zero in between

@@ -10,7 +10,7 @@ import manyscale as ms
 from manyscale.bridges.bridge import Bridge, Chain
 from manyscale.bridges.certificate import TIERS
 from manyscale.bridges.compose import start_values
-from manyscale.bridges.exact import conserve, prune
+from manyscale.bridges.exact import conserve, lump, prune
 from manyscale.bridges.norm import compare
 from manyscale.errors import InputError
 from manyscale.kernels import compile_model
@@ -27,7 +27,8 @@ EXAMPLES = [
     "autoregulation_2002",
     "tyson_1991",
 ]
-METHODS = {"conserve": (conserve, ()), "prune": (prune, 1)}
+TWO_SITES = "two_sites"  # a protein with two independent sites, for methods that need symmetry
+METHODS = {"conserve": (conserve, ()), "prune": (prune, 1), "lump": (lump, 1)}
 
 
 def crossed(method: str, model: ms.Model) -> Bridge | None:
@@ -39,10 +40,26 @@ def crossed(method: str, model: ms.Model) -> Bridge | None:
     return found if isinstance(found, Bridge) else None
 
 
-@pytest.fixture(scope="module", params=[(m, e) for m in METHODS for e in EXAMPLES], ids=lambda p: f"{p[0]}-{p[1]}")
+def two_sites() -> ms.Model:
+    bound = {"u": "b", "b": "u"}
+    reactions = []
+    for s in ("uu", "ub", "bu", "bb"):
+        for i in (0, 1):
+            t = s[:i] + bound[s[i]] + s[i + 1 :]
+            law = f"L + P{s} -> P{t}; kon*L*P{s}" if s[i] == "u" else f"P{s} -> L + P{t}; koff*P{s}"
+            reactions.append(f"r_{s}_{i}: {law}")
+    return ms.model(
+        TWO_SITES, species={"L": "2 uM", "Puu": "1 uM", "Pub": "0 uM", "Pbu": "0 uM", "Pbb": "0 uM"},
+        parameters={"kon": "1e6 1/(M s)", "koff": "0.5 1/s"}, reactions=reactions,
+    )  # fmt: skip
+
+
+@pytest.fixture(
+    scope="module", params=[(m, e) for m in METHODS for e in (*EXAMPLES, TWO_SITES)], ids=lambda p: f"{p[0]}-{p[1]}"
+)
 def bridge(request, examples):
     method, example = request.param
-    found = crossed(method, ms.read(examples / f"{example}.ant"))
+    found = crossed(method, two_sites() if example == TWO_SITES else ms.read(examples / f"{example}.ant"))
     if found is None:
         pytest.skip(f"{method} refuses {example}")
     return found
@@ -75,7 +92,7 @@ def test_lifting_what_was_carried_over_gives_the_fine_start_back(bridge):
 
 def test_every_fine_species_has_a_lift_or_was_pruned(bridge):
     for species in bridge.fine.species:
-        assert species.id in bridge.lift or (bridge.name == "prune" and species.id in bridge.eliminated)
+        assert species.id in bridge.lift or (bridge.name in ("prune", "lump") and species.id in bridge.eliminated)
         names = symbols(bridge.lift.get(species.id, Symbol("t")))
         assert species.id not in bridge.lift or all(name in bridge.coarse for name in names)
 

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
 from manyscale._core import RowSpace
-from manyscale.bridges.lumping.field import PRIME
+from manyscale.bridges.lumping.field import PRIME, residue
 from manyscale.bridges.lumping.jacobian import Matrices, Sampler, elementary, together
 from manyscale.kernels.system import System
 
@@ -33,7 +34,8 @@ class TimeUp(Exception):
 
 @dataclass(frozen=True)
 class Lumping:
-    """Rows of the lumping in reduced row echelon form, by state position in units of extent (see `jacobian`).
+    """Rows of the lumping, by state position in units of extent (see `jacobian`); every single variable that is in its space
+    is a row of its own, and each row has a column that no other has.
 
     proved: the rows are an exact lumping over the rationals; otherwise all points tried confirm it, and chance would let a
     wrong one through once in 10^15 at most.
@@ -56,21 +58,24 @@ class Closure:
         self.exact = elementary(system)
         self.drawn: list[Matrices] = []
 
-    def close(self, names: Iterable[str], states: Iterable[int] = ()) -> tuple[RowSpace, Lumping] | None:
-        """The smallest lumping that keeps everything named, and single states by position; None where its numbers are
-        too large to be brought back. Errors: TimeUp."""
+    def close(self, names: Iterable[str], rows: Iterable[Row] = ()) -> tuple[RowSpace, Lumping] | None:
+        """The smallest lumping that keeps everything named, and sums given as rows; None where its numbers are too
+        large to be brought back. Errors: TimeUp."""
         space = RowSpace(self.system.size)
-        for place in states:
-            put(space, {place: 1})
+        for row in rows:
+            put(space, {i: residue(x) for i, x in row.items()})
         for name in names:
             self._keep(space, name)
         if self.exact is not None:
             self._closed(space, self.exact)
-            rows = rational_rows(space)
-            return None if rows is None else (space, Lumping(rows, _small(rows, self.exact)))
+            reduced = rational_rows(space.rows())
+            if reduced is None:
+                return None
+            chosen = readable(reduced, rational_rows(space.origins()), self.system.size)
+            return space, Lumping(chosen, _small(reduced, self.exact) and _inside(chosen, reduced))
         self._sampled(space)
-        rows = rational_rows(space)
-        return None if rows is None else (space, Lumping(rows, False))
+        reduced = rational_rows(space.rows())
+        return None if reduced is None else (space, Lumping(reduced, False))
 
     def _keep(self, space: RowSpace, name: str) -> None:
         """Rows for something that must stay visible: its gradients."""
@@ -115,11 +120,11 @@ def holds(space: RowSpace, row: Mapping[int, int]) -> bool:
     return space.contains(np.array([*row], dtype=np.int32), np.array([*row.values()], dtype=np.uint64))
 
 
-def rational_rows(space: RowSpace) -> tuple[Row, ...] | None:
-    """The reduced basis over the rationals."""
+def rational_rows(found: Sequence[tuple[Sequence[int], Sequence[int]]]) -> tuple[Row, ...] | None:
+    """Rows of residues over the rationals."""
     known: dict[int, Fraction | None] = {}
     rows = []
-    for columns, values in space.rows():
+    for columns, values in found:
         row: Row = {}
         for column, value in zip(columns, values, strict=True):
             if value not in known:
@@ -130,6 +135,39 @@ def rational_rows(space: RowSpace) -> tuple[Row, ...] | None:
             row[column] = number
         rows.append(row)
     return tuple(rows)
+
+
+def readable(reduced: tuple[Row, ...], origins: tuple[Row, ...] | None, size: int) -> tuple[Row, ...]:
+    """The rows as the equations themselves have them, where these are positive sums that can be told apart by one column
+    each; else the reduced ones."""
+    sums = [row for row in reduced if len(row) > 1]
+    if origins is None or not any(x < 0 for row in sums for x in row.values()):
+        return reduced
+    single = {next(iter(row)) for row in reduced if len(row) == 1}
+    space, own = RowSpace(size), []
+    for row in origins:
+        rest = _whole({i: x for i, x in row.items() if i not in single})
+        if len(rest) > 1 and put(space, {i: int(x) % PRIME for i, x in rest.items()}):
+            own.append(rest)
+    positive = all(x > 0 for row in own for x in row.values())
+    if len(own) < len(sums) or not positive or any(column is None for column in private_columns(own)):
+        return reduced
+    return tuple(sorted([*(row for row in reduced if len(row) == 1), *own], key=lambda row: min(row)))
+
+
+def _whole(row: Row) -> Row:
+    """The row in coprime whole numbers, mostly positive."""
+    if not row:
+        return row
+    factor = Fraction(math.lcm(*(x.denominator for x in row.values())), math.gcd(*(x.numerator for x in row.values())))
+    factor *= 1 if sum(row.values()) >= 0 else -1
+    return {i: x * factor for i, x in sorted(row.items())}
+
+
+def private_columns(rows: Sequence[Row]) -> list[int | None]:
+    """For each row a column that no other row has."""
+    count = Counter(i for row in rows for i in row)
+    return [min((i for i in row if count[i] == 1), key=lambda i: (abs(row[i]), i), default=None) for row in rows]
 
 
 def rational(value: int) -> Fraction | None:
@@ -152,3 +190,10 @@ def _small(rows: tuple[Row, ...], matrices: Matrices) -> bool:
     top = max((abs(x) for row in rows for x in row.values()), default=Fraction(0)) * whole
     image = int(top) * matrices.largest  # entries of (whole * row) * (denominator * J_m)
     return image * (whole + len(rows) * int(top)) < PRIME // 2
+
+
+def _inside(rows: tuple[Row, ...], reduced: tuple[Row, ...]) -> bool:
+    """Whether rows that lie in a reduced space modulo the prime do so over the rationals: the numbers are small."""
+    top = [max((abs(x) for row in part for x in row.values()), default=Fraction(0)) for part in (rows, reduced)]
+    whole = math.prod(math.lcm(1, *(x.denominator for row in part for x in row.values())) for part in (rows, reduced))
+    return (top[0] + top[0] * len(reduced) * top[1]) * whole < PRIME // 2

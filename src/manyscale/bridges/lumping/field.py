@@ -30,6 +30,8 @@ def residue(value: Fraction) -> int:
 
 def as_written(number: float) -> Fraction | None:
     """The decimal number that a float was written as; None for what is no number."""
+    if float(number).is_integer():
+        return Fraction(int(number))
     return Fraction(repr(float(number))) if abs(number) < float("inf") else None
 
 

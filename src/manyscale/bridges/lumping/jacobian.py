@@ -7,7 +7,9 @@ dx/dt = N v(x): compartment sizes then stand in the rates only.
 
 from __future__ import annotations
 
+import math
 import random
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -75,14 +77,13 @@ def elementary(system: System) -> Matrices | None:
         return None
     columns: list[list[tuple[int, Fraction]]] = [[] for _ in system.rates]
     for i, j, number in system.balance:
-        columns[j].append((i, Fraction(number)))
+        columns[j].append((i, number))
     scales = _scales(system)
     if scales is None:
         return None
     numbers: dict[tuple, int] = {}
-    exact: dict[Fraction, int] = {}
-    entries, sizes = [], Fraction(0)
-    denominator = 1
+    known: dict[tuple, tuple[int, Fraction]] = {}  # (residue, size) of each product of numbers that occurs
+    entries, times = [], Counter()
     for j, terms in enumerate(found):
         for number, constants, states in terms:
             for s in set(states):
@@ -91,13 +92,15 @@ def elementary(system: System) -> Matrices | None:
                 key = (_times(constants, scales[s]), tuple(sorted(rest)))
                 matrix = numbers.setdefault(key, len(numbers))
                 for i, n in columns[j]:
-                    value = n * number * states.count(s)
-                    if value not in exact:
-                        exact[value] = residue(value)
-                        denominator = np.lcm.reduce([denominator, value.denominator], dtype=object)
-                    sizes += abs(value)
-                    entries.append((i, matrix, s, exact[value]))
-    return assembled(system.size, entries, int(sizes * int(denominator)) + 1, int(denominator))
+                    product = (n, number, states.count(s))
+                    if product not in known:
+                        value = n * number * product[2]
+                        known[product] = residue(value), value
+                    times[product] += 1
+                    entries.append((i, matrix, s, known[product][0]))
+    denominator = math.lcm(1, *(value.denominator for _, value in known.values()))
+    sizes = sum(abs(known[product][1]) * count for product, count in times.items())
+    return assembled(system.size, entries, int(sizes * denominator) + 1, denominator)
 
 
 def _elementary_rates(system: System):
@@ -113,7 +116,7 @@ def _elementary_rates(system: System):
             powers = _powers(term.constants)
             if number is None or powers is None:
                 return None
-            rows.append((number * powers[0], powers[1], term.states))
+            rows.append((number if powers[0] == 1 else number * powers[0], powers[1], term.states))
         result.append(rows)
     return result
 

@@ -1,0 +1,33 @@
+"""Readable ids and names of lumped species."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from fractions import Fraction
+
+from manyscale.model.model import Model
+from manyscale.model.naming import common_part
+
+SHOWN = 3  # members written out
+
+
+def lump_id(members: Sequence[str], taken: Collection[str]) -> str:
+    """An id such as `sum_A_B` or `sum_A_and_12`, not taken yet."""
+    few = len(members) <= SHOWN
+    stem = "sum_" + ("_".join(members) if few else f"{members[0]}_and_{len(members) - 1}")
+    id, k = stem, 2
+    while id in taken:
+        id, k = f"{stem}_{k}", k + 1
+    return id
+
+
+def lump_name(row: Mapping[str, Fraction], model: Model) -> str:
+    """A name such as "A + B + 2 C", or "sum of 64 species: ..."."""
+    names = [getattr(model[id], "name", "") or id for id in row]
+    terms = [f"{'- ' if x < 0 else '+ '}{'' if abs(x) == 1 else f'{abs(x)} '}{n}" for n, x in zip(names, row.values())]
+    text = re.sub(r"^\+ ", "", " ".join(terms[: SHOWN + 1]))
+    if len(terms) <= SHOWN + 1:
+        return text
+    shared = common_part(names).strip("_(), ")
+    return f"{'with ' + shared + ': ' if shared else ''}{text} and {len(terms) - SHOWN - 1} more"
