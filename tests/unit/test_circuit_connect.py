@@ -137,3 +137,39 @@ def test_a_hierarchy_that_comp_cannot_express_is_refused(tmp_path):
         write_composed(ms.connect(up, parts.clients("X"), {"X": "X"}), tmp_path / "x.xml")
     with pytest.raises(ms.InputError, match="not made by connect"):
         write_composed(parts.clients("X"), tmp_path / "x.xml")
+
+
+def test_a_published_cascade_is_taken_apart_at_each_tier(corpora):
+    """Reports on both halves are left out, reports on one go with it; the halves joined again are the model again."""
+    from manyscale.circuits.cutting import cut
+
+    whole = ms.read(corpora / "biomodels" / "BIOMD0000000009.xml")
+    first = ["E1", "E2", "KKK", "E1_KKK", "E2_P_KKK", "P_KKK"]
+    second = ["KK", "P_KK", "KKPase", "P_KKK_KK", "P_KKK_P_KK", "KKPase_PP_KK", "KKPase_P_KK"]
+    times = [0.0, 10.0, 100.0, 300.0]
+    full = ms.simulate(whole, times, rtol=1e-9)
+    for upstream, port in ((first, "P_KKK"), ([*first, *second], "PP_KK")):
+        one = ms.load(*cut(whole, upstream, [port]))
+        again = ms.simulate(one.model, times, rtol=1e-9)
+        for id in ("P_KKK", "PP_KK", "PP_K"):
+            assert again[id] == pytest.approx(full[id], rel=1e-6)
+        assert one.output < one.output_0 and one.robustness > 0
+
+
+def test_events_go_with_the_half_whose_species_they_touch():
+    from manyscale.circuits.cutting import cut
+
+    whole = ms.model(
+        "whole", species={"X": "1 nM", "P": "5 nM", "C": "0 nM"}, parameters={"k": "0.01 nM/s", "d": "0.01 1/s", "on": "1 1/(nM s)", "off": "1 1/s"},
+        reactions=["m: -> X; k", "l: X -> ; d*X", "b: X + P <-> C; on*X*P - off*C"],
+        events=["at (time > 50): k = 2*k", "at (time > 80): P = 2*P"],
+    )  # fmt: skip
+    upper, lower = cut(whole, ["X"], ["X"])
+    assert len(upper.model.events) == len(lower.model.events) == 1
+    times = [0.0, 60.0, 100.0, 400.0]
+    again, full = (ms.simulate(m, times, rtol=1e-9) for m in (ms.connect(upper, lower).model, whole))
+    for id in ("X", "P", "C"):
+        assert again[id] == pytest.approx(full[id], rel=1e-7)
+    with pytest.raises(ms.InputError, match="across the cut"):
+        cut(ms.model("two", species={"X": "1 nM", "Y": "1 nM", "Z": "1 nM"}, parameters={"d": "1 1/s"}, reactions=["a: X -> ; d*X", "b: Y -> ; d*Y", "c: X + Z -> ; d*Z"],
+                     events=["at (time > 1): Y = 0, Z = 0"]), ["Y"], ["X"])  # fmt: skip

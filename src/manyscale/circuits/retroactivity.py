@@ -260,7 +260,8 @@ def time_constant(part: fb.FastBinding, y: np.ndarray, p: np.ndarray, port: str,
     slowest = min(usable, key=lambda k: rates[k])
     if rates[slowest] <= 0:
         raise SimulationError(
-            f"the operating point is not stable ({port!r} runs away from it or oscillates); choose another with at={{...}}"
+            f"the operating point is not stable ({port!r} runs away from it or oscillates, all else downstream held); choose "
+            f"another with at={{...}}, or take what {port!r} is lost by into the upstream half"
         )
     return 1.0 / float(rates[slowest]), float(rates[slowest]), float(np.abs(values[usable]).max())
 
@@ -277,11 +278,16 @@ def _alone(first: Module, module: Module, part: fb.FastBinding, y, p, at) -> tup
     """(tau_0, output) of the upstream module by itself, with its own fast binding in quasi-steady state."""
     kernel, port = compile_model(first.model), module.joined[0]
     inside = {s.id for s in first.model.species}
+    if port not in kernel.system.states:
+        raise InputError(
+            f"nothing upstream makes or loses {port!r}, so it has no time constant of its own; put its production and loss "
+            "upstream"
+        )
     try:
         own = fb.find(first.model, module.joined, inside)
     except InputError:
         n = kernel.size
-        index = [kernel.system.states.index(id) for id in module.joined]
+        index = [kernel.system.states.index(id) for id in module.joined if id in kernel.system.states]
         holds = np.zeros((len(index), n))
         holds[np.arange(len(index)), index] = 1.0
         own = fb.FastBinding(kernel, (), {}, tuple(index), holds, (), np.zeros((0, n)), (), len(index))
@@ -298,6 +304,8 @@ def _alone(first: Module, module: Module, part: fb.FastBinding, y, p, at) -> tup
         start, constants = kernel.initial({k: v for k, v in mine.items() if k not in kernel.system.states})
         start = np.array([values.get(id, x) for id, x in zip(kernel.system.states, start)])
         start = fb.relax(own, start, constants)
+    except SimulationError as reason:
+        raise SimulationError(f"the upstream half alone: {reason}; give an operating point with at={{...}}") from None
     tau, _, _ = time_constant(own, start, constants, port, inside)
     return tau, float(kernel.values(0.0, start, constants)[port])
 
