@@ -37,8 +37,7 @@ const char* word(JumpStatus status) {
 }
 
 std::shared_ptr<JumpModel> make_model(const Formulas& formulas, int reactions, Ints changed_start, Ints changed,
-                                      Ints change, bool table, Ints reactant_start, Ints reactants, Ints depend_start,
-                                      Ints depends) {
+                                      Ints change, bool table, Ints reactant_start, Ints reactants) {
   auto model = std::make_shared<JumpModel>();
   model->states = formulas.states, model->parameters = formulas.parameters, model->reactions = reactions;
   model->formulas = formulas;
@@ -46,7 +45,6 @@ std::shared_ptr<JumpModel> make_model(const Formulas& formulas, int reactions, I
   model->change = ints(change);
   model->table = table;
   model->reactants = ragged(reactant_start, reactants);
-  model->depends = ragged(depend_start, depends);
   if (model->changed.count() != reactions || (table && model->reactants.count() != reactions))
     throw std::invalid_argument("one list per reaction");
   return model;
@@ -158,7 +156,7 @@ void bind_jump(nb::module_& m) {
   m.def("run_lanes", &run_jump_lanes, "model"_a, "p"_a, "scale"_a, "constants"_a, "counts"_a, "times"_a, "seed"_a,
         "first"_a, "out"_a, "done"_a, "threads"_a, "most_steps"_a, "progress"_a.none());
   m.def("make_jump_model", &make_model, "formulas"_a, "reactions"_a, "changed_start"_a, "changed"_a, "change"_a,
-        "table"_a, "reactant_start"_a, "reactants"_a, "depend_start"_a, "depends"_a);
+        "table"_a, "reactant_start"_a, "reactants"_a);
   m.def("run_paths", &run_paths, "model"_a, "p"_a, "scale"_a, "constants"_a, "counts"_a, "times"_a, "seed"_a,
         "first"_a, "out"_a, "threads"_a, "most_steps"_a);
   m.def("philox", [](uint64_t seed, uint64_t stream, int count) {

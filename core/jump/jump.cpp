@@ -19,9 +19,9 @@ JumpPath::JumpPath(std::shared_ptr<const JumpModel> model, const double* p, cons
       values_(model_->formulas.program.slot.size(), 0.0),
       counts_(model_->states, 0.0),
       state_(model_->states, 0.0),
-      random_(seed, stream),
-      numbers_(seed, stream) {
-  numbers_.uniform();  // as lanes do, which begin with a jump that nobody makes
+      random_(seed, stream) {
+  if (model_->table) table_ = RejectionTable(model_->reactants, model_->states);
+  random_.uniform();  // as lanes do, which begin with a jump that nobody makes
   const Formulas& f = model_->formulas;
   std::copy(f.constants.begin(), f.constants.end(), slots_.begin() + f.first_constant);
   set_parameters(p, scale, constants);
@@ -37,7 +37,7 @@ void JumpPath::start(double t, const double* counts) {
   t_ = t;
   std::copy_n(counts, counts_.size(), counts_.begin());
   for (size_t i = 0; i < counts_.size(); ++i) state_[i] = counts_[i] * scale_[i];
-  if (model_->table) restart_groups();
+  if (model_->table) table_.start(counts_, constants_);
 }
 
 void JumpPath::evaluate(double t) {
@@ -52,39 +52,17 @@ void JumpPath::evaluate(double t) {
   for (size_t k = 0; k < values_.size(); ++k) values_[k] = slots_[f.program.slot[k]];
 }
 
-double JumpPath::propensity(int reaction) const {
-  const Ragged& reactants = model_->reactants;
-  double product = constants_[reaction], drawn = 0.0;
-  int previous = -1;
-  for (int e = reactants.start[reaction]; e < reactants.start[reaction + 1]; ++e) {
-    const int i = reactants.item[e];
-    drawn = i == previous ? drawn + 1.0 : 0.0;
-    product *= std::max(counts_[i] - drawn, 0.0);
-    previous = i;
-  }
-  return product;
-}
-
-void JumpPath::restart_groups() {
-  std::vector<double> values(model_->reactions);
-  for (int j = 0; j < model_->reactions; ++j) values[j] = propensity(j);
-  groups_.assign(values);
-}
-
-// Sum of the propensities; a negative or infinite one is blamed.
+// Sum of the propensities, or a bound on it; a negative or infinite one is blamed.
 double JumpPath::waiting_rate(int& blame, JumpStatus& status) {
-  double total = 0.0, least = 0.0;
-  if (model_->table) {
-    total = groups_.total();
-  } else {
-    for (int j = 0; j < model_->reactions; ++j) {
-      total += values_[j];
-      least = std::min(least, values_[j]);
-    }
+  const bool table = model_->table;
+  double total = table ? table_.bound() : 0.0, least = 0.0;
+  for (int j = 0; !table && j < model_->reactions; ++j) {
+    total += values_[j];
+    least = std::min(least, values_[j]);
   }
   if (least >= 0.0 && std::isfinite(total)) return std::max(total, 0.0);
   status = least < 0.0 ? JumpStatus::negative : JumpStatus::not_finite;
-  const auto value = [&](int j) { return model_->table ? groups_.value(j) : values_[j]; };
+  const auto value = [&](int j) { return table ? table_.propensity(j, counts_.data()) : values_[j]; };
   for (int j = 0; j < model_->reactions; ++j) {
     if (least < 0.0 ? value(j) < 0.0 : !std::isfinite(value(j))) {
       blame = j;
@@ -96,8 +74,7 @@ double JumpPath::waiting_rate(int& blame, JumpStatus& status) {
 }
 
 int JumpPath::choose(double total) {
-  if (model_->table) return groups_.choose(total, random_);
-  const double x = numbers_.uniform() * total;
+  const double x = random_.uniform() * total;
   double sum = 0.0;
   for (int j = 0; j < model_->reactions - 1; ++j) {
     sum += values_[j];
@@ -115,11 +92,9 @@ bool JumpPath::fire(int reaction) {
     possible = possible && counts_[i] >= 0.0;
     state_[i] = counts_[i] * scale_[i];
   }
-  if (!model_->table || !possible) return possible;
-  const Ragged& depends = model_->depends;
-  for (int e = depends.start[reaction]; e < depends.start[reaction + 1]; ++e)
-    groups_.set(depends.item[e], propensity(depends.item[e]));
-  return true;
+  for (int e = changed.start[reaction]; model_->table && possible && e < changed.start[reaction + 1]; ++e)
+    table_.changed(changed.item[e], counts_[changed.item[e]]);
+  return possible;
 }
 
 void JumpPath::look(std::vector<double>& signs) {
@@ -161,9 +136,10 @@ JumpAdvance JumpPath::advance(double end, const double* times, int count, double
     const double total = waiting_rate(blame, status);
     if (blame >= 0) return {status, t_, written, blame};
     if (step >= most_steps) return {JumpStatus::step_limit, t_, written, -1};
-    const double log = model_->table ? std::log(random_.positive()) : log_inside(numbers_.inside());
-    const double wait = total > 0.0 ? -log / total : std::numeric_limits<double>::infinity();
-    double next = t_ + wait, stop = std::min(next, end);
+    RejectionTable::Jump jump{std::numeric_limits<double>::infinity(), -1};
+    if (model_->table) jump = table_.next(counts_.data(), random_, end - t_);
+    else if (total > 0.0) jump.wait = -log_inside(random_.inside()) / total;
+    double next = t_ + jump.wait, stop = std::min(next, end);
     const bool jumps = next < end;
     const bool flips = watching && flips_before(stop, signs_);
     for (; written < count && (times[written] < stop || (!jumps && !flips)); ++written)
@@ -172,7 +148,7 @@ JumpAdvance JumpPath::advance(double end, const double* times, int count, double
     if (flips) return {JumpStatus::watch, t_, written, -1};
     if (!jumps) return {JumpStatus::reached, t_, written, -1};
     if (watching && !model_->table) evaluate(t_);
-    const int reaction = choose(total);
+    const int reaction = model_->table ? jump.reaction : choose(total);
     if (!fire(reaction)) return {JumpStatus::overdrawn, t_, written, reaction};
     ++steps_;
     if (evaluated) evaluate(t_);

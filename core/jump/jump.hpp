@@ -1,23 +1,15 @@
 // Exact paths of jump processes (Gillespie, J. Phys. Chem. 81:2340, 1977): the direct method on compiled propensities,
-// or, for large networks of elementary steps, composition-rejection with a dependency graph (Slepoy, Thompson &
-// Plimpton, J. Chem. Phys. 128:205101, 2008).
+// or, for large networks of elementary steps, rejection from bounds (rejection.hpp).
 #pragma once
 #include <cstdint>
 #include <memory>
 #include <vector>
 
 #include "equations.hpp"
-#include "jump/philox.hpp"
-#include "jump/propensity_groups.hpp"
+#include "jump/rejection.hpp"
 #include "jump/xoshiro.hpp"
 
 namespace manyscale {
-
-// Lists of different lengths, one after the other.
-struct Ragged {
-  std::vector<int32_t> start, item;
-  int count() const { return static_cast<int>(start.size()) - 1; }
-};
 
 // Generated code for many paths at once: see kernels/jump_lanes.py.
 using JumpLanes = int64_t (*)(double* x, double* t, double* due, double* random, double* live, double* fire,
@@ -35,7 +27,6 @@ struct JumpModel {
   std::vector<int32_t> change;  // by how many molecules
   bool table = false;         // propensity = constant * product of n (n - 1) ... over the reactants
   Ragged reactants;           // states, repeated by their order
-  Ragged depends;             // reactions whose propensity a reaction changes
   int watches() const { return static_cast<int>(formulas.program.slot.size()) - (table ? 0 : reactions); }
 };
 
@@ -69,15 +60,12 @@ class JumpPath {
   double waiting_rate(int& blame, JumpStatus& status);
   int choose(double total);
   bool fire(int reaction);  // false: more molecules than there are would be used up
-  double propensity(int reaction) const;
-  void restart_groups();
   void look(std::vector<double>& signs);
   bool flips_before(double& next, const std::vector<double>& signs);
   std::shared_ptr<const JumpModel> model_;
   std::vector<double> slots_, values_, scale_, constants_, counts_, state_, signs_;
-  PropensityGroups groups_;
-  Philox random_;   // of the table
-  Xoshiro numbers_;  // otherwise
+  RejectionTable table_;
+  Xoshiro random_;
   double t_ = 0.0;
   int64_t steps_ = 0;
 };

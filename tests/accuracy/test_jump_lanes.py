@@ -87,3 +87,56 @@ def test_too_many_jumps_are_told_with_what_is_done():
 def test_the_limit_of_jumps_is_each_paths_own():
     run = ms.simulate("-> A; 1e3; A = 0", [0, 1.0], level="jump", replicates=200, seed=1, counts=True, max_steps=2_000)
     assert run.stats["jumps"] == run["A"][:, 1].sum()
+
+
+def forty(k: int) -> str:
+    """Birth and death of 40 kinds, at rates over four decades, and dimers of the last two."""
+    lines, start = [], []
+    for i in range(40):
+        lines.append(f"b{i}: -> X{i}; {3.0 * (1 + i)}; d{i}: X{i} -> ; {10 ** (-i % 4 - 1)}*X{i}")
+        start.append(f"X{i} = 0")
+    lines.append("p: D -> ; 2*D; m: X38 + X38 -> D; 0.001*X38*X38; e: E -> ; E; h: X39 + X0 -> E; 0.0005*X39*X0")
+    return ";".join([*lines, *start, "D = 0", "E = 0"])
+
+
+def test_rejection_from_bounds_gives_the_poisson_laws():
+    from scipy import stats
+
+    text = forty(0)
+    assert jump_code(compile_model(ms.read(text)), True).table
+    run = ms.simulate(text, [0, 3.0], level="jump", replicates=4_000, seed=3, counts=True)
+    for i in range(1, 38):
+        rate = 10 ** (-i % 4 - 1)
+        mean = 3.0 * (1 + i) / rate * (1 - np.exp(-rate * 3.0))
+        values = run[f"X{i}"][:, 1]
+        assert abs(values.mean() - mean) < 4.5 * np.sqrt(mean / 4_000)
+        assert abs(values.var() / mean - 1) < 4.5 * np.sqrt((2 + 1 / mean) / 4_000)
+    mean = 3.0 * 6 / 100 * (1 - np.exp(-300))  # X5: few molecules, the whole law
+    assert 10 ** (-5 % 4 - 1) == 100
+    seen = np.bincount(run["X5"][:, 1].astype(int), minlength=4)[:3]
+    expected = stats.poisson(mean).pmf([0, 1, 2]) * 4_000
+    assert (abs(seen - expected) < 4.5 * np.sqrt(expected + 1)).all()
+
+
+def test_rejection_from_bounds_and_lanes_have_the_same_law(monkeypatch):
+    from scipy import stats
+
+    from manyscale.kernels import jump_code as made
+
+    text, times = forty(0), [0, 1.0, 3.0]
+    table = ms.simulate(ms.read(text), times, level="jump", replicates=3_000, seed=3, counts=True)
+    monkeypatch.setattr(made, "TABLE_FROM", 10_000)
+    direct = ms.simulate(ms.read(text), times, level="jump", replicates=3_000, seed=4, counts=True)
+    assert table.stats["jumps"] / direct.stats["jumps"] == pytest.approx(1.0, abs=0.01)
+    for id in ("D", "E", "X0", "X38", "X39"):
+        for k in (1, 2):
+            assert stats.ks_2samp(table[id][:, k], direct[id][:, k], method="asymp").pvalue > 1e-4
+
+
+def test_a_large_network_whose_bounds_are_all_that_is_left_ends():
+    """Single molecules of kinds that only react in pairs: every candidate is rejected."""
+    lines = [f"r{i}: A{i} + A{i} -> ; 1e6*A{i}*A{i}" for i in range(70)]
+    text = ";".join([*lines, *(f"A{i} = {3 if i else 1}" for i in range(70))])
+    run = ms.simulate(text, [0, 1e6], level="jump", replicates=5, seed=1, counts=True)
+    assert run.stats["jumps"] == 5 * 69
+    assert all((run[f"A{i}"][:, 1] == 1).all() for i in range(70))

@@ -73,7 +73,7 @@ def _make(kernel: Kernel, system: JumpSystem) -> JumpCode:
     reactants = [list(one.reactants) if table else [] for one in reactions]
     model = _core.make_jump_model(
         formulas, len(reactions), *_ragged(changed), int_array([n for one in reactions for _, n in one.change]),
-        table, *_ragged(reactants), *_ragged(_dependents(system) if table else []),
+        table, *_ragged(reactants),
     )  # fmt: skip
     if not table and not watches and rates:
         code, lanes = _lane_code(system, graph, rates, model)
@@ -103,15 +103,6 @@ def _ragged(lists: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
     return int_array(np.concatenate([[0], np.cumsum([len(x) for x in lists])])), int_array(
         [v for x in lists for v in x]
     )
-
-
-def _dependents(system: JumpSystem) -> list[list[int]]:
-    """Reactions whose propensity each reaction changes."""
-    readers: dict[int, set[int]] = {}
-    for j, one in enumerate(system.propensities):
-        for i in one.reactants:
-            readers.setdefault(i, set()).add(j)
-    return [sorted(set().union(*(readers.get(i, set()) for i, _ in one.change), set())) for one in system.propensities]
 
 
 def _refuse_time(graph: Graph, rates: list[int], system: JumpSystem) -> None:
