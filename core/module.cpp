@@ -4,6 +4,7 @@ namespace manyscale {
 void bind_equations(nanobind::module_& m);
 void bind_solver(nanobind::module_& m);
 void bind_ensemble(nanobind::module_& m);
+void bind_hybrid(nanobind::module_& m);
 void bind_jump(nanobind::module_& m);
 void bind_lumping(nanobind::module_& m);
 }
@@ -13,6 +14,7 @@ NB_MODULE(_core, m) {
   manyscale::bind_equations(m);
   manyscale::bind_solver(m);
   manyscale::bind_ensemble(m);
+  manyscale::bind_hybrid(m);
   manyscale::bind_jump(m);
   manyscale::bind_lumping(m);
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -14,7 +15,15 @@ from manyscale.errors import InputError
 from manyscale.kernels import compile_model
 from manyscale.model.model import Model
 
-LEVELS = {"ode": "ode", "jump": "jump"}  # level -> module of this package with `simulate_<module>`, imported on use
+LEVELS = {
+    "ode": "ode",
+    "jump": "jump",
+    "tau": "tau",
+    "langevin": "langevin",
+    "lna": "lna",
+    "hybrid": "hybrid",
+    "slow_scale": "slow_scale",
+}  # level -> module of this package with `simulate_<module>`, imported on use
 ONCE = {"ode"}  # levels at which every replicate is the same
 
 
@@ -36,17 +45,34 @@ def as_model(model: Model | str | Path) -> Model:
     return read(model)
 
 
+def _options(level: str, run_level: Callable, common: Mapping[str, object], special: Mapping[str, object]) -> dict:
+    """Of the common options those that a level has, and its own. Errors: InputError naming what it does not have."""
+    known = inspect.signature(run_level).parameters
+    for name in special:
+        if name not in known or name in common:
+            own = [one for one in known if one not in common and one not in ("kernel", "times")]
+            raise InputError(f"level {level!r} has no option {name!r}; its own options: {', '.join(own) or 'none'}")
+    if common["replicates"] is not None and "replicates" not in known and level not in ONCE:
+        raise InputError(f"level {level!r} gives means and covariances, not paths; leave out replicates")
+    return {name: value for name, value in common.items() if name in known and _meant(name, value)} | dict(special)
+
+
+def _meant(name: str, value: object) -> bool:
+    return name != "max_steps" or value is not None
+
+
 def simulate(model: Model | str | Path, times, *, level: str = "ode", values: Mapping[str, float] | None = None,
              replicates: int | None = None, seed: int | None = None, rtol: float = 1e-6, atol=None,
              method: str = "auto", max_steps: int | None = None, counts: bool = False, progress: Callable[[float], None] | None = None,
-             ) -> Trajectory:  # fmt: skip
+             **options) -> Trajectory:  # fmt: skip
     """Run a model from t = 0.
 
     times: ascending output times in the model's time unit. values: initial values and parameters by id, in the meaning
     that the id has in formulas and in the model's units. rtol, atol: relative and absolute tolerance (atol: one number,
     or one per state; default: scaled to each state's magnitude). method: "auto", "bdf", "rosenbrock" or "explicit".
     level "jump": exact paths of the jump process (Gillespie), repeatable by `seed`; counts: amounts without units are
-    numbers of molecules. max_steps: steps, or jumps, until it gives up.
+    numbers of molecules. max_steps: steps, or jumps, until it gives up. Level "lna" (linear noise)
+    gives means and covariances. Other options: those of the level's `simulate_<level>`.
 
     Returns a Trajectory; with `replicates` its values have shape (replicate, time) (equal rows at level "ode").
     Errors: InputError for what cannot be run; SimulationError when the method gives up, with what had been computed in
@@ -58,15 +84,12 @@ def simulate(model: Model | str | Path, times, *, level: str = "ode", values: Ma
         raise InputError("replicates must be a positive whole number")
     model = as_model(model)
     bar = progress or Progress(f"simulating {model.id}")
-    options: dict = {"values": values, "seed": seed, "progress": bar}
-    if max_steps is not None:
-        options["max_steps"] = max_steps
-    if level in ONCE:
-        options |= {"rtol": rtol, "atol": atol, "method": method}
-    else:
-        options |= {"replicates": replicates, "counts": counts}
+    run_level = engine(level)
+    common = {"values": values, "seed": seed, "progress": bar, "rtol": rtol, "atol": atol, "method": method, "counts": counts,
+              "replicates": replicates, "max_steps": max_steps}  # fmt: skip
+    given = _options(level, run_level, common, options)
     try:
-        run = engine(level)(compile_model(model), times, **options)
+        run = run_level(compile_model(model), times, **given)
     finally:
         if isinstance(bar, Progress):
             bar.close()
