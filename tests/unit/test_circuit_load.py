@@ -215,3 +215,18 @@ def test_a_supply_that_is_held_fixed_cannot_be_loaded():
     up = ms.model("up", species={"X": "5 nM fixed"}, parameters={"k": "1 1/s"}, reactions=["r: X -> ; k*X"])
     with pytest.raises(ms.InputError, match="no load can change it"):
         ms.load(up, parts.clients("X"), {"X": "X"})
+
+
+@pytest.mark.parametrize("total", ["100 nM", "10000 nM"])
+def test_a_cycle_without_loss_of_its_own_has_the_time_constant_of_its_turnover(total):
+    """W and Wp are conserved: Wp relaxes by phosphorylation, as the full equations say, loaded or not."""
+    up = ms.connect(parts.constitutive("Z", production="0.1 nM/s"), parts.phosphorylation_cycle("Z", "W", total=total))
+    one = ms.load(up, parts.clients("Wp", sites="1000 nM"), {"Wp": "Wp"})
+    assert one.tau_full == pytest.approx(one.tau_eff, rel=0.05)
+    start = {s.id: one.values[s.id] for s in one.model.species}
+    pushed = start | {"W": start["W"] * 1.01}
+    run = ms.simulate(one.model, np.linspace(0.0, 40.0, 401), values=pushed, rtol=1e-10)
+    total_bound = run["Wp"] + run["load_bound"]
+    left = np.abs(total_bound - total_bound[-1])
+    slope = np.polyfit(run.times[20:80], np.log(left[20:80]), 1)[0]
+    assert -1.0 / slope == pytest.approx(one.tau_eff, rel=0.1)

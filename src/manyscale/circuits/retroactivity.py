@@ -250,7 +250,8 @@ def time_constant(part: fb.FastBinding, y: np.ndarray, p: np.ndarray, port: str,
     states = part.kernel.system.states
     own = [k for k, i in enumerate(owners) if states[i] in inside]
     place = [states[owners[k]] for k in own].index(port)
-    values, vectors = np.linalg.eig(matrix[np.ix_(own, own)])
+    matrix, place = _without_conserved(matrix[np.ix_(own, own)], place)
+    values, vectors = np.linalg.eig(matrix)
     share = _participation(vectors, place)
     rates = -values.real
     moving = np.abs(values) > 1e-12 * max(np.abs(values).max(), 1e-300)
@@ -264,6 +265,35 @@ def time_constant(part: fb.FastBinding, y: np.ndarray, p: np.ndarray, port: str,
             f"another with at={{...}}, or take what {port!r} is lost by into the upstream half"
         )
     return 1.0 / float(rates[slowest]), float(rates[slowest]), float(np.abs(values[usable]).max())
+
+
+def _without_conserved(matrix: np.ndarray, place: int) -> tuple[np.ndarray, int]:
+    """(matrix, place) in coordinates without one variable per conserved sum, never the one at `place` if that can be: in
+    all coordinates the conserved directions would hide how little a variable moves by itself."""
+    left, sizes, _ = np.linalg.svd(matrix)
+    laws = left[:, sizes <= 1e-12 * max(sizes.max(initial=0.0), 1e-300)].T
+    if not len(laws):
+        return matrix, place
+    weights = np.abs(laws).max(axis=0)
+    weights[place] *= 1e-6
+    gone: list[int] = []
+    rest = laws.copy()
+    for _ in range(len(laws)):  # Gaussian elimination on the columns of the largest weight
+        row, column = np.unravel_index(
+            int(np.argmax(np.abs(rest) * (weights > 0) * np.where(weights < 1e-5, 1e-6, 1.0))), rest.shape
+        )
+        if abs(rest[row, column]) < 1e-12:
+            break
+        gone.append(int(column))
+        rest = rest - np.outer(rest[:, column] / rest[row, column], rest[row])
+        rest[row] = 0.0
+    keep = [k for k in range(len(matrix)) if k not in gone]
+    if len(gone) < len(laws) or place not in keep:
+        return matrix, place
+    embed = np.zeros((len(matrix), len(keep)))
+    embed[keep, np.arange(len(keep))] = 1.0
+    embed[gone] = -np.linalg.solve(laws[:, gone], laws[:, keep])
+    return matrix[keep] @ embed, keep.index(place)
 
 
 def _participation(vectors: np.ndarray, place: int) -> np.ndarray:
@@ -312,11 +342,11 @@ def _alone(first: Module, module: Module, part: fb.FastBinding, y, p, at) -> tup
 
 def _full_time(part: fb.FastBinding, y, p, port: str, near_rate: float) -> float:
     """Time constant of the mode of the full equations closest to the reduced one, as the second way to the number."""
-    jacobian = part.kernel.jacobian(0.0, y, p)
+    jacobian, place = _without_conserved(part.kernel.jacobian(0.0, y, p), part.kernel.system.states.index(port))
     values, vectors = np.linalg.eig(jacobian)
-    share = _participation(vectors, part.kernel.system.states.index(port))
+    share = _participation(vectors, place)
     moving = np.abs(values) > 1e-12 * np.abs(values).max()
-    usable = [k for k in range(len(values)) if moving[k] and share[k] > 1e-4 * NOTICED and values[k].real < 0]
+    usable = [k for k in range(len(values)) if moving[k] and share[k] > 1e-10 and values[k].real < 0]
     if not usable:
         return np.nan
     best = min(usable, key=lambda k: abs(np.log(max(-values[k].real, 1e-300) / near_rate)))
