@@ -71,12 +71,25 @@ def test_units_that_cannot_be_converted_are_refused():
         ms.connect(up, amount, {"X": "X"})
 
 
-def test_compartments_of_other_size_are_refused():
+def test_compartments_of_other_size_become_one_where_size_changes_nothing():
+    """Among concentrations the volume cancels: the downstream half takes the upstream size. Where it does not, it is refused."""
     up = ms.model(
-        "up", compartments={"cell": "1 fL"}, species={"X": "0 nM"}, parameters={"a": "1 nM/s"}, reactions=["m: -> X; a"]
+        "up", compartments={"cell": "1 fL"}, species={"X": "0 nM"}, parameters={"a": "1 nM/s", "d": "0.1 1/s"},
+        reactions=["m: -> X; a", "l: X -> ; d*X"],
+    )  # fmt: skip
+    small, large = (
+        ms.load(up, ms.model("sites", compartments={"tube": size}, species={"X": "0 nM", "P": "5 nM", "C": "0 nM"},
+                             parameters={"k": "10 1/(nM s)", "f": "30 1/s"}, reactions=["b: X + P <-> C; k*X*P - f*C"]), {"X": "X"})
+        for size in ("1 fL", "2 mL")
+    )  # fmt: skip
+    assert large.tau_eff == pytest.approx(small.tau_eff, rel=1e-9) and large.output == pytest.approx(
+        small.output, rel=1e-9
     )
+    assert large.model.compartments[0].size == small.model.compartments[0].size
+    fixed = ms.model("fixed", compartments={"tube": "2 mL"}, species={"X": "0 nM"}, parameters={"flow": "1 nL/s"},
+                     reactions=["out: X -> ; flow*X"], rates="amount")  # fmt: skip
     with pytest.raises(ms.InputError, match="size"):
-        ms.connect(up, parts.clients("X"), {"X": "X"})
+        ms.connect(up, fixed, {"X": "X"})
 
 
 def test_a_species_can_drive_a_parameter():

@@ -6,13 +6,18 @@ The shared species is the upstream one; whatever changes it downstream (binding,
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from manyscale.circuits.module import Module, as_module
 from manyscale.circuits.renaming import renamed
 from manyscale.circuits.unit_systems import same_units
 from manyscale.errors import InputError, UnitsError
+from manyscale.kernels import compile_model
 from manyscale.model.check import check, raise_violations
+from manyscale.model.expr import symbols
 from manyscale.model.model import Model
 from manyscale.model.parts import Compartment, Species
 
@@ -30,6 +35,7 @@ def connect(
     in front; `names` tells. Different unit systems are converted where every quantity of the downstream model has
     units that agree with its formulas, and refused where not.
 
+    A downstream compartment of another size becomes the upstream one where its size changes no concentration.
     Errors: InputError for ports that do not exist, ports that are set twice, and compartments of different size at a
     shared species; UnitsError for unit clashes.
     """
@@ -42,7 +48,7 @@ def connect(
     shared = {second.port(b, "input"): first.port(a, "output") for a, b in pairs.items()}
     forward = tuple(dict.fromkeys(shared.values()))
     shared |= _closing(first, second, back, shared)
-    below = same_units(second.model, first.model, shared)
+    below = _resized(same_units(second.model, first.model, shared), first.model, shared)
     names = _names(first, second, below, shared)
     places = _places(first.model, below, shared)
     below = renamed(below, {**names, **{k: f"_joined_{v}" for k, v in shared.items()}})
@@ -114,6 +120,50 @@ def _names(first: Module, second: Module, below: Model, shared: Mapping[str, str
             candidate = f"m_{candidate}"
         found[part.id] = candidate
     return {a: b for a, b in found.items() if a != b}
+
+
+def _resized(below: Model, upper: Model, shared: Mapping[str, str]) -> Model:
+    """The downstream model with the size of the upstream compartment, where its own changes nothing: every species is a
+    concentration and every rate of its reactions is proportional to the size."""
+    pairs = [(below[b], upper[a]) for b, a in shared.items() if isinstance(below[b], Species)]
+    places = {theirs.compartment: ours.compartment for theirs, ours in pairs}
+    for lower, over in places.items():
+        mine, theirs = below[lower], upper[over]
+        if (
+            mine.size is None
+            or theirs.size is None
+            or mine.size == theirs.size
+            or not (mine.constant and theirs.constant)
+        ):
+            continue
+        if len(below.compartments) == 1 and _size_is_free(below, mine):
+            changed = tuple(replace(c, size=theirs.size) if c.id == lower else c for c in below.compartments)
+            below = below.replace(compartments=changed)
+    return below
+
+
+def _size_is_free(model: Model, place: Compartment) -> bool:
+    """Whether a compartment's size changes no concentration: tried at two sizes and some states."""
+    amounts = any(s.only_substance or (s.initial_kind == "amount" and s.initial) for s in model.species)
+    if (
+        amounts
+        or model.events
+        or any(place.id in symbols(r.formula) for r in (*model.rules, *model.initial_assignments))
+    ):
+        return False
+    kernels = [
+        compile_model(
+            model.replace(compartments=tuple(replace(c, size=f * (c.size or 1.0)) for c in model.compartments))
+        )
+        for f in (1.0, 3.7)
+    ]
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        y = rng.uniform(0.1, 2.0, kernels[0].size)
+        one, other = (k.rhs(0.0, y, k.initial()[1]) for k in kernels)
+        if not np.allclose(one, other, rtol=1e-9, atol=0.0, equal_nan=True):
+            return False
+    return True
 
 
 def _places(upper: Model, below: Model, shared: Mapping[str, str]) -> dict[str, str]:
