@@ -8,7 +8,7 @@ from pathlib import Path
 
 from manyscale.bridges.bridge import Bridge, Chain
 from manyscale.bridges.certificate import Refusal
-from manyscale.bridges.exact import conserve, lump, prune
+from manyscale.bridges.exact import conserve, lump, lump_backward, prune
 from manyscale.bridges.explain import explain as path_in_words
 from manyscale.bridges.freeze_search import freeze_slow
 from manyscale.bridges.time_search import reduce_in_time
@@ -18,7 +18,7 @@ from manyscale.model.model import Model
 from manyscale.model.question import Question
 from manyscale.scales import Scales, resolve
 
-EXACT = (prune, lump, conserve)  # cheap first; totals come last, because they couple what can be lumped
+EXACT = (prune, lump, lump_backward, conserve)  # cheap first; totals come last, because they couple what can be lumped
 DEFAULT_LIMIT = 60.0  # seconds
 FOR_SLOW = 0.3  # share of the time kept for variables so slow that they may be held
 
@@ -42,7 +42,8 @@ def reduce(
 ) -> Chain:
     """The longest chain of bridges that hold for the question, with the refusals met on the way.
 
-    Exact bridges first (what the observables do not need; sums with equations of their own; conserved totals), then fast
+    Exact bridges first (what the observables do not need; sums with equations of their own; variables that stay
+    equal; conserved totals), then fast
     variables in quasi-steady state
     as far as the question's tolerance allows over its whole region, then variables so slow that they may be held at
     their start, for what is left of the tolerance. With `formulas`, only variables that follow from the

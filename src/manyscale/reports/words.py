@@ -52,7 +52,8 @@ NAMES = {  # bridge -> what it does, in words
     "partial_equilibrium": "Fast reactions in equilibrium",
     "slow_manifold": "Slow manifold",
     "freeze": "So slow that it stays as it is",
-    "lump": "Lumping",
+    "lump": "Sums with equations of their own",
+    "lump_backward": "Variables that stay equal",
 }
 
 

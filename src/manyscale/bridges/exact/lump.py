@@ -8,7 +8,8 @@ parameters. The result is a reaction network again.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -62,6 +63,8 @@ def _attempt(model: Model, observables: Sequence[str], box, time_limit: float | 
     reason = unsupported(model, system)
     if reason is not None:
         return Refusal(NAME, f"the model has {reason}, which are not lumped")
+    if set(system.states) <= set(observables):
+        return _whole(system.size)
     deadline = time.monotonic() + time_limit if time_limit is not None else float("inf")
     try:
         closure = Closure(system, deadline=deadline)
@@ -78,6 +81,10 @@ def _attempt(model: Model, observables: Sequence[str], box, time_limit: float | 
             NAME, "the observables need every equation by itself", float(lumping.size), float(system.size - 1)
         )
     return _first_that_holds(model, system, closure, space, lumping, observables, box)
+
+
+def _whole(size: int) -> Refusal:
+    return Refusal(NAME, "the observables need every equation by itself", float(size), float(size - 1))
 
 
 def _known(system: System, model: Model, observables: Sequence[str]) -> None:
@@ -202,14 +209,15 @@ def _named(system: System, lumping: Lumping, made: LumpedModel) -> dict:
     return dict(zip(made.lumps, (row for row in lumping.rows if len(row) > 1), strict=True))
 
 
-def replayed(bridge: Bridge, seed: int = 20_260) -> float:
-    """Largest difference between L f(y) and the right-hand side of the coarse model at random states and parameters,
-    relative to the sizes of what is added up."""
+def replayed(bridge: Bridge, seed: int = 20_260, same: Mapping[str, str] = MappingProxyType({})) -> float:
+    """Largest difference between L f(y) and the right-hand side of the coarse model at random states, relative to the
+    sizes of what is added up. `same`: states that have the value of another one."""
     fine, coarse = compile_model(bridge.fine), compile_model(bridge.coarse)
     random = np.random.default_rng(seed)
     worst = 0.0
     for _ in range(REPLAYS):
         moved = _random_values(fine, random)
+        moved |= {id: moved[first] for id, first in same.items() if first in moved}
         y, p = fine.initial(moved)
         yc, pc = coarse.initial(carry(bridge, moved))
         t = float(random.uniform(0.0, 1.0))
