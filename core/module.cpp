@@ -6,6 +6,7 @@ void bind_solver(nanobind::module_& m);
 void bind_ensemble(nanobind::module_& m);
 void bind_hybrid(nanobind::module_& m);
 void bind_jump(nanobind::module_& m);
+void bind_leap(nanobind::module_& m);
 void bind_lumping(nanobind::module_& m);
 }
 
@@ -16,5 +17,6 @@ NB_MODULE(_core, m) {
   manyscale::bind_ensemble(m);
   manyscale::bind_hybrid(m);
   manyscale::bind_jump(m);
+  manyscale::bind_leap(m);
   manyscale::bind_lumping(m);
 }

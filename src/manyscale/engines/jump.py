@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,42 +10,28 @@ import numpy as np
 
 from manyscale import _core
 from manyscale.engines.events import EndlessEvents, EventQueue
+from manyscale.engines.molecules import broken_law, next_size, seed_number, stochastic_start, whole_molecules
 from manyscale.engines.ode import output_times
 from manyscale.engines.progress import cores
-from manyscale.engines.start import initial_state, without_value
 from manyscale.engines.trajectory import Trajectory
-from manyscale.errors import InputError, SimulationError
+from manyscale.errors import SimulationError
 from manyscale.kernels.jump_code import JumpCode, jump_code
 from manyscale.kernels.kernel import Kernel
 
-CHUNK_SECONDS = 0.5  # between two looks at interruption
-FAILURES = {
-    "negative": "has a negative propensity",
-    "not_finite": "has a propensity that is not a finite number",
-    "overdrawn": "would use up more molecules than there are",
-}
-WHOLE = 1e-6  # how far from a whole number a count may be without a remark
-
 
 def simulate_jump(kernel: Kernel, times, *, values: Mapping[str, float] | None = None, replicates: int | None = None,
-                  seed: int | None = None, counts: bool = False, max_steps: int = 1_000_000_000,
+                  seed: int | None = None, counts: bool = False, max_steps: int = 1_000_000_000, first: int = 0,
                   progress: Callable[[float], None] | None = None) -> Trajectory:  # fmt: skip
     """Exact paths of the jump process. The same seed gives the same paths, whatever the number of threads.
 
-    counts: amounts without units are numbers of molecules. Values are in the model's own units, shape (time,), or
-    (replicate, time). Errors: InputError, UnsupportedError for what has no meaning as a jump process, SimulationError
-    (with `.partial`) where a propensity becomes negative or infinite.
+    counts: amounts without units are numbers of molecules. first: number of the first replicate. Values are in the
+    model's own units, shape (time,), or (replicate, time). Errors: InputError, UnsupportedError for what has no meaning
+    as a jump process, SimulationError (with `.partial`) where a propensity becomes negative or infinite.
     """
     times = output_times(times)
     code = jump_code(kernel, counts)
-    y, p = initial_state(kernel, values)
-    missing = without_value(kernel, p)
-    if missing:
-        raise InputError(f"no value for {missing}; give one in the model or with values={{...}}")
-    number = int.from_bytes(os.urandom(8), "little") >> 1 if seed is None else int(seed)
-    if not 0 <= number < 2**63:
-        raise InputError(f"seed={seed!r}: give a whole number from 0 to 2**63 - 1")
-    work = _Work(code, times, y, p, number, max_steps, progress)
+    y, p = stochastic_start(kernel, values)
+    work = _Work(code, times, y, p, seed_number(seed), max_steps, progress, first)
     run = work.watched if kernel.system.events else work.free
     return run(replicates)
 
@@ -62,6 +47,7 @@ class _Work:
     seed: int
     max_steps: int
     progress: Callable[[float], None] | None
+    first: int = 0  # number of the first replicate
 
     def __post_init__(self):
         self.remarks = list(self.code.remarks)
@@ -81,15 +67,14 @@ class _Work:
                 size = min(size, count - done)
                 begun = time.monotonic()
                 jumps, status, path, t, reaction = _core.run_paths(
-                    self.code.model, self.p, scale, constants, start, self.times, self.seed, done,
+                    self.code.model, self.p, scale, constants, start, self.times, self.seed, self.first + done,
                     out[done : done + size], min(threads, size), self.max_steps,
                 )  # fmt: skip
                 self.jumps += jumps
                 if status != "reached":
                     self._fail(status, path, t, reaction)
                 done += size
-                spent = max(time.monotonic() - begun, 1e-4)
-                size = int(np.clip(size * CHUNK_SECONDS / spent, 1, max(4 * size, 64)))
+                size = next_size(size, time.monotonic() - begun)
                 self._note(done / count)
         except (KeyboardInterrupt, SimulationError) as stop:
             stop.partial = self._result(out[:done], replicates)  # type: ignore[union-attr]
@@ -122,7 +107,7 @@ class _Work:
         done = 0
         try:
             for done in range(count):
-                self._path(done, out[done], rows[done])
+                self._path(self.first + done, out[done], rows[done])
                 self._note((done + 1) / count)
         except (KeyboardInterrupt, SimulationError) as stop:
             stop.partial = self._result(out[:done], replicates, rows[:done])  # type: ignore[union-attr]
@@ -160,18 +145,7 @@ class _Work:
 
     def _whole(self, y: np.ndarray, scale: np.ndarray) -> np.ndarray:
         """Molecules; what is no whole number is rounded, and said."""
-        exact = y / scale
-        counts = np.round(exact)
-        off = np.flatnonzero(np.abs(exact - counts) > WHOLE * np.maximum(1.0, np.abs(exact) * 1e-6))
-        if (counts < 0).any():
-            worst = self.code.kernel.system.states[int(np.argmin(counts))]
-            raise InputError(f"{worst} starts with {counts.min():g} molecules; give a number that is not negative")
-        if len(off):
-            named = ", ".join(f"{self.code.kernel.system.states[i]} ({exact[i]:g})" for i in off[:3])
-            remark = f"numbers of molecules were rounded to whole ones: {named}"
-            if remark not in self.remarks:
-                self.remarks.append(remark)
-        return counts
+        return whole_molecules(self.code.kernel, y / scale, self.remarks)
 
     def _result(self, out: np.ndarray, replicates: int | None, rows: np.ndarray | None = None) -> Trajectory:
         p = self.p if rows is None else rows
@@ -195,10 +169,7 @@ class _Work:
                 "max_steps, shorten the time, or use level='ode' for so many molecules"
             )
         name = self.code.system.propensities[reaction].reaction
-        raise SimulationError(
-            f"reaction {name} {FAILURES[status]} at t = {t:g} (replicate {path}); a jump process needs laws that are never "
-            "negative and vanish when a reactant is used up: split it into two directions or correct it"
-        )
+        raise broken_law(name, status, path, t)
 
 
 def _event_seed(seed: int, stream: int) -> int:

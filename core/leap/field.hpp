@@ -1,0 +1,78 @@
+// Propensities of a network as functions of molecule numbers, their slopes, and how far one may step.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "equations.hpp"
+#include "jump/jump.hpp"
+#include "linalg/dense_lu.hpp"
+
+namespace manyscale {
+
+// A tape, or machine code with the same meaning.
+struct Outputs {
+  Formulas formulas;
+  CompiledFunction compiled = nullptr;
+  int compiled_slots = 0;
+  int count() const { return static_cast<int>(formulas.program.slot.size()); }
+};
+
+struct LeapModel {
+  int states = 0, parameters = 0, reactions = 0;
+  Outputs rates, slopes, condition;  // condition: true where the path shall stop; may have no output
+  Ragged changed;                    // states that a reaction changes
+  std::vector<int32_t> change;       // by how many molecules
+  Ragged reads;                      // states that a propensity depends on; `slopes` in this order
+  std::vector<int32_t> partner;      // the same reaction backwards, or -1
+};
+
+class OutputValues {
+ public:
+  OutputValues(const Outputs& outputs, const double* p);
+  const double* at(double t, const double* state);
+
+ private:
+  const Outputs* outputs_;
+  std::vector<double> slots_, values_;
+};
+
+class LeapField {
+ public:
+  // scale: what one molecule is in the units of its state.
+  LeapField(std::shared_ptr<const LeapModel> model, const double* p, const double* scale);
+  const LeapModel& model() const { return *model_; }
+  double scale(int state) const { return scale_[state]; }
+  void rates(double t, const double* counts, double* rates);
+  bool condition(double t, const double* counts);
+
+  // Largest allowed change of each species: max(epsilon x / g, 1) molecules, so that each propensity changes by a share
+  // `epsilon` at most (Cao, Gillespie & Petzold, J. Chem. Phys. 124:044109, 2006). g of a species is the largest sum of
+  // elasticities among the propensities that read it, which for elementary steps is the g of the paper.
+  void find_bounds(double t, const double* counts, const double* rates, double epsilon);
+  const std::vector<double>& bounds() const { return bounds_; }  // infinite: no propensity reads it
+  // Step within which the changes by the chosen reactions stay within the bounds, in mean and spread.
+  double step_limit(const double* rates, const std::vector<char>& chosen);
+  // Largest rate at which a species returns by the chosen reactions, as its own slope tells, where the bounds were found.
+  double relaxation(const std::vector<char>& chosen);
+  // The same of the two directions of one reaction.
+  double pair_relaxation(int reaction) const;
+  // Reactions whose two directions cancel to a share `within` (Cao, Gillespie & Petzold, J. Chem. Phys. 126:224101, 2007).
+  bool balanced(int reaction, const double* rates, double within) const;
+
+  // Rates at the solution of x' = x + N (fixed + step rate(x')). False: Newton's method did not converge.
+  bool solve(double t, const double* counts, const std::vector<double>& fixed, double step,
+             const std::vector<char>& chosen, double* rates);
+  // to += N extents.
+  void add(const std::vector<double>& extents, double* to) const;
+
+ private:
+  std::shared_ptr<const LeapModel> model_;
+  std::vector<double> scale_, state_, slopes_, bounds_, mean_, spread_, elasticity_, point_, residual_;
+  OutputValues rate_values_, slope_values_, condition_values_;
+  DenseLu lu_;
+  double own_return(int reaction) const;
+  void find_slopes(double t, const double* counts);
+  const double* to_state(const double* counts);
+};
+
+}  // namespace manyscale

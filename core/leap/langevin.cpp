@@ -1,0 +1,141 @@
+#include <algorithm>
+#include <cmath>
+
+#include "leap/leap.hpp"
+
+namespace manyscale {
+
+namespace {
+
+constexpr int kLook = 256, kSweeps = 40;
+constexpr double kRounding = 1e-12;
+
+}  // namespace
+
+LangevinPath::LangevinPath(std::shared_ptr<const LeapModel> model, const double* p, const double* scale,
+                           const LeapSettings& settings, uint64_t seed, uint64_t stream)
+    : field_(std::move(model), p, scale), settings_(settings), random_(seed, stream) {
+  const int m = field_.model().reactions;
+  rates_.resize(m), later_.resize(m), extents_.resize(m);
+  noise_.resize(m), every_.assign(m, 1);
+}
+
+LeapEnd LangevinPath::run(const double* counts, const LeapRows& rows, const std::function<bool()>& go_on) {
+  const LeapModel& model = field_.model();
+  const int n = model.states;
+  const bool watching = model.condition.count() > 0;
+  const double end = rows.times[rows.count - 1];
+  counts_.assign(counts, counts + n);
+  int written = 0;
+  if (watching && field_.condition(t_, counts_.data())) return {LeapStatus::passed, t_, -1};
+  for (int64_t step = 0;; ++step) {
+    for (; written < rows.count && rows.times[written] <= t_; ++written)
+      for (int i = 0; i < n; ++i) rows.out[static_cast<size_t>(written) * n + i] = counts_[i] * field_.scale(i);
+    if (t_ >= end) return {LeapStatus::reached, t_, -1};
+    if (step >= settings_.most_steps) return {LeapStatus::step_limit, t_, -1};
+    if (step % kLook == kLook - 1 && !go_on()) return {LeapStatus::interrupted, t_, -1};
+    if (!find_rates(t_, counts_.data(), rates_)) return {LeapStatus::not_finite, t_, blame_};
+    const double stop = rows.times[written], left = stop - t_;
+    const StepChoice choice =
+        choose_step(field_, t_, counts_.data(), rates_.data(), every_, settings_, left, watching);
+    now_ = choice.scheme;
+    const double tau = std::min(choice.step, left);
+    double done = tau;
+    while (!advance(done)) {  // Newton's method did not converge
+      done *= 0.5;
+      if (done < 1e-9 * tau) return {LeapStatus::stuck, t_, -1};
+    }
+    t_ = done == left ? stop : std::min(t_ + done, stop);
+    ++tally_.leaps;
+    if (watching && field_.condition(t_, counts_.data())) return {LeapStatus::passed, t_, -1};
+  }
+}
+
+// Negative ones, which formulas such as A (A - 1) have below one molecule, count as zero.
+bool LangevinPath::find_rates(double t, const double* counts, std::vector<double>& rates) {
+  field_.rates(t, counts, rates.data());
+  for (size_t j = 0; j < rates.size(); ++j) {
+    if (!std::isfinite(rates[j])) {
+      blame_ = static_cast<int>(j);
+      return false;
+    }
+    rates[j] = std::max(rates[j], 0.0);
+  }
+  return true;
+}
+
+// One standard normal number per reaction; of several parts the sum, so that steps of twice the length see the same noise.
+void LangevinPath::draw_noise() {
+  std::fill(noise_.begin(), noise_.end(), 0.0);
+  for (int k = 0; k < settings_.parts; ++k)
+    for (double& number : noise_) number += normals_.next(random_);
+  if (settings_.parts == 1) return;
+  for (double& number : noise_) number /= std::sqrt(static_cast<double>(settings_.parts));
+}
+
+bool LangevinPath::advance(double tau) {
+  const size_t m = rates_.size();
+  draw_noise();
+  if (now_ == LeapScheme::second_order) {
+    // the weak trapezoidal method (Anderson & Mattingly, Commun. Math. Sci. 9:301, 2011), with theta = 1/2
+    const double half = 0.5 * tau;
+    for (size_t j = 0; j < m; ++j) extents_[j] = rates_[j] * half + std::sqrt(rates_[j] * half) * noise_[j];
+    point_ = counts_;
+    field_.add(extents_, point_.data());
+    for (double& count : point_) count = std::max(count, 0.0);
+    if (!find_rates(t_ + half, point_.data(), later_)) return false;
+    draw_noise();
+    for (size_t j = 0; j < m; ++j) {
+      const double rate = std::max(2.0 * later_[j] - rates_[j], 0.0);
+      extents_[j] += rate * half + std::sqrt(rate * half) * noise_[j];
+    }
+  } else {
+    const double weight =
+        now_ == LeapScheme::implicit_step ? 1.0 : (now_ == LeapScheme::trapezoidal ? 0.5 : 0.0);
+    for (size_t j = 0; j < m; ++j)
+      extents_[j] = (1.0 - weight) * rates_[j] * tau + std::sqrt(rates_[j] * tau) * noise_[j];
+    if (weight > 0.0) {
+      if (!field_.solve(t_ + tau, counts_.data(), extents_, weight * tau, every_, later_.data())) return false;
+      for (size_t j = 0; j < m; ++j) extents_[j] += weight * tau * std::max(later_[j], 0.0);
+      ++tally_.implicit;
+    }
+  }
+  keep_inside();
+  counts_ = point_;
+  return true;
+}
+
+// Where the extents lead, made smaller where a species would become negative.
+void LangevinPath::keep_inside() {
+  const LeapModel& model = field_.model();
+  const int n = model.states, m = model.reactions;
+  bool touched = false;
+  for (int sweep = 0;; ++sweep) {
+    point_ = counts_;
+    field_.add(extents_, point_.data());
+    int worst = -1;
+    for (int i = 0; i < n; ++i)
+      if (point_[i] < -kRounding * (1.0 + counts_[i]) && (worst < 0 || point_[i] < point_[worst])) worst = i;
+    if (worst < 0) break;
+    touched = true;
+    double factor = 1.0;
+    if (sweep < kSweeps) {
+      double drawn = 0.0;
+      for (int j = 0; j < m; ++j)
+        for (int e = model.changed.start[j]; e < model.changed.start[j + 1]; ++e)
+          if (model.changed.item[e] == worst) drawn += std::max(-model.change[e] * extents_[j], 0.0);
+      factor = std::max(1.0 + point_[worst] / drawn, 0.0);
+      for (int j = 0; j < m; ++j)
+        for (int e = model.changed.start[j]; e < model.changed.start[j + 1]; ++e)
+          if (model.changed.item[e] == worst && model.change[e] * extents_[j] < 0.0) extents_[j] *= factor;
+    } else {  // all together, which always ends
+      for (int i = 0; i < n; ++i)
+        if (point_[i] < 0.0) factor = std::min(factor, counts_[i] / (counts_[i] - point_[i]));
+      for (double& extent : extents_) extent *= factor;
+    }
+  }
+  for (double& count : point_) count = std::max(count, 0.0);  // rounding
+  tally_.touched += touched;
+}
+
+}  // namespace manyscale

@@ -1,0 +1,29 @@
+"""Level "langevin": paths of the chemical Langevin equation (Gillespie, J. Chem. Phys. 113:297, 2000)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from manyscale.engines.tau import LeapWork, scheme_name, step_options
+from manyscale.engines.trajectory import Trajectory
+from manyscale.kernels.kernel import Kernel
+from manyscale.kernels.leap_code import leap_code
+
+
+def simulate_langevin(kernel: Kernel, times, *, values: Mapping[str, float] | None = None, replicates: int | None = None,
+                      seed: int | None = None, counts: bool = False, method: str = "auto", epsilon: float = 0.03,
+                      step: float | None = None, max_steps: int = 1_000_000_000, first: int = 0,
+                      progress: Callable[[float], None] | None = None) -> Trajectory:  # fmt: skip
+    """Paths of dx = N (a(x) dt + sqrt(a(x)) dW), one noise per reaction, with the propensities of level "jump".
+
+    Boundary: where a species would become negative, the reactions that draw from it proceed by less, so that it ends at
+    zero; conserved sums stay. How often that happened is told in `remarks`, with a warning from one step in a hundred.
+    epsilon: share by which propensities may change within a step; step: a fixed one instead. method: "explicit"
+    (Euler-Maruyama: weak order 1, strong order 1/2), "second_order" (weak order 2; Anderson & Mattingly 2011),
+    "implicit" and "trapezoidal" (weak order 1; for stiff models), or "auto": second_order, implicit where that allows
+    steps a hundred times longer. The same seed gives the same paths, whatever the threads. Errors: as at level "jump".
+    """
+    options = {"gaussian": True, "scheme": scheme_name(method), **step_options(epsilon, step)}
+    code = leap_code(kernel, counts, "langevin")
+    work = LeapWork(code, "langevin", times, values, seed, max_steps, progress, options)
+    return work.paths(replicates, first)
