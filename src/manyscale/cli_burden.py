@@ -38,6 +38,10 @@ def burden(
     polymerases: Annotated[
         float | None, typer.Option(help="RNA polymerases per cell, shared by all genes. Default: as many as wanted.")
     ] = None,
+    unit: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KIND=UNIT", help="For a file without units: time=s, species=nM (or species=molecules)."),
+    ] = None,
     pareto: Annotated[bool, typer.Option("--pareto", help="Also scan the expression: product against growth.")] = False,
     memory: Annotated[
         bool,
@@ -62,7 +66,7 @@ def burden(
         if memory and circuit is None:
             raise InputError("--memory needs a CIRCUIT file: constitutive genes have one state")
         options: dict[str, Any] = {"values": parse_values(set_), "lengths": parse_values(length, "--length")}
-        options["polymerases"] = polymerases
+        options |= {"polymerases": polymerases, "units": _units(unit)}
         found = run(circuit if circuit is not None else parse_values(gene, "--gene") or {}, host, **options)
         answer.json = found.to_dict()
         _tell(found, json)
@@ -85,6 +89,15 @@ def burden(
             from manyscale.reports.circuit_pages import write
 
             say(f"wrote: {write(page, out)}", json)
+
+
+def _units(items: list[str] | None) -> dict[str, str] | None:
+    from manyscale.errors import InputError
+
+    found = [item.partition("=") for item in items or []]
+    if any(not (sign and text) for _, sign, text in found):
+        raise InputError("--unit: write KIND=UNIT, for example --unit time=s --unit species=nM")
+    return {kind.strip(): text.strip() for kind, _, text in found} or None
 
 
 def _tell(found: Any, json: bool) -> None:

@@ -81,6 +81,28 @@ def test_a_circuit_without_units_is_refused():
         ms.burden(parts.repressilator())
 
 
+def test_a_circuit_without_units_can_be_told_them(tmp_path):
+    plain = ms.model(
+        "gene",
+        species={"X": 0.0},
+        parameters={"make": 10.0, "lose": 0.01},
+        reactions=["m: -> X; make", "l: X -> ; lose*X"],
+    )
+    said = ms.burden(parts.constitutive("X", production="10 nM/s"))
+    found = ms.burden(plain, units={"time": "s", "species": "nM"})
+    assert found.values["X"] == pytest.approx(said.values["X"], rel=1e-9)
+    same = ms.model("gene", species={"X": 0.0}, parameters={"make": 10.0 * 60 * 0.602214076, "lose": 0.6},
+                    reactions=["m: -> X; make", "l: X -> ; lose*X"])  # fmt: skip
+    counted = ms.burden(same, units={"time": "min", "species": "molecules"})
+    assert counted.values["X"] == pytest.approx(said.values["X"], rel=1e-9)
+    ring = ms.burden(parts.repressilator(), units={"time": "min", "species": "molecules"})
+    assert len(ring.genes) == 3 and ring.mass_error < 1e-9
+    for units, message in (({"time": "s"}, "unit of species"), ({"time": "nM", "species": "nM"}, "not a time"),
+                           ({"time": "s", "species": "kg"}, "neither molecules"), ({"volume": "L"}, "none of")):  # fmt: skip
+        with pytest.raises(ms.ManyscaleError, match=message):
+            ms.burden(plain, units=units)
+
+
 def strong_toggle(production: float):
     """Two weak repressors that have to be made in large numbers; bistable alone above twice the threshold 4.5e4 nM."""
     species, reactions = {}, []

@@ -206,6 +206,7 @@ def burden(
     values: Mapping[str, float] | None = None,
     lengths: Mapping[str, float] | None = None,
     polymerases: float | None = None,
+    units: Mapping[str, str] | None = None,
 ) -> Burden:
     """What a circuit costs a host.
 
@@ -213,7 +214,8 @@ def burden(
     with lengths and degradation; or a Module, a Model or a file of plain reactions, whose proteins become genes of
     strength 1 (see `circuits.embedding`). host: name or `Host`. values: changes of the host's constants by id, such as
     its nutrient. lengths: protein -> amino acids (default 300; 0: an RNA that nothing is made from). polymerases: per cell,
-    shared by all genes (default: as many as are wanted).
+    shared by all genes (default: as many as are wanted). units: for a circuit that does not say them, "time" and
+    "species" (of a species' value), such as {"time": "s", "species": "nM"}.
     Errors: InputError for what cannot be read; SimulationError where the burdened cell has no steady state.
     """
     cell = find_host(host)
@@ -226,8 +228,10 @@ def burden(
     design = None
     if isinstance(circuit, Module | Model | str | Path):
         design = circuit if isinstance(circuit, Module) else as_model(circuit)
-        genes, model, remarks = embedded(cell, design.model if isinstance(design, Module) else design, lengths)
+        genes, model, remarks = embedded(cell, design.model if isinstance(design, Module) else design, lengths, units)
     else:
+        if units:
+            raise InputError("units are for circuits given as models; strengths of genes are transcripts per minute")
         genes = _genes(circuit, lengths or {})
         model = with_genes(cell, genes)
     state = steady_state(model, host_values(cell.model, alone.values))

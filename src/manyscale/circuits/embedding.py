@@ -30,16 +30,17 @@ __all__ = ["embedded"]
 UNTRANSLATED = 100.0  # nucleotides of an RNA that no protein is made from
 
 
-def embedded(host: Host, circuit: Model, lengths: Mapping[str, float] | None = None):
+def embedded(host: Host, circuit: Model, lengths: Mapping[str, float] | None = None,
+             told: Mapping[str, str] | None = None):  # fmt: skip
     """(genes, model of the host with the circuit in it, remarks). All circuit species become molecules per cell; a gene's
     strength is 1 where it expresses as designed.
 
-    lengths: protein -> amino acids (default 300); 0 marks an RNA. A first-order loss is read as degradation and dilution
+    lengths: protein -> amino acids (default 300); 0 marks an RNA. told: units that the circuit does not say. A first-order loss is read as degradation and dilution
     together, so the unburdened growth rate is taken off it.
     Errors: InputError or UnitsError for circuits that cannot be read this way, with the reaction that is in the way.
     """
     circuit = _free_names(plain(circuit), host)
-    units = host_units(circuit, host)
+    units = host_units(circuit, host, told)
     alone = steady_state(host.model).values
     found = roles(circuit, lengths or {})
     remarks: list[str] = _told(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from manyscale.circuits.resources import Host
@@ -9,11 +10,11 @@ from manyscale.circuits.unit_systems import base_unit
 from manyscale.errors import InputError, UnitsError
 from manyscale.kernels import compile_model
 from manyscale.model.algebra import inline_functions
-from manyscale.model.dimensions import KINDS
+from manyscale.model.dimensions import KINDS, Unit
 from manyscale.model.expr import Delay, Expr, Number, RateOf, Symbol, Time, substitute, symbols, transform, walk
 from manyscale.model.model import Model
 from manyscale.model.parts import Event, Rule
-from manyscale.units import molecules_per_unit
+from manyscale.units import molecules_per_unit, units_of
 
 __all__ = ["HostUnits", "host_units", "plain"]
 
@@ -117,25 +118,49 @@ class HostUnits:
         )  # fmt: skip
 
 
-def host_units(circuit: Model, host: Host) -> HostUnits:
-    """How a circuit's units become those of the host. Errors: UnitsError where it does not say them."""
-    units = {k: base_unit(circuit, k) for k in ("time", "substance", "volume")}
-    amounts = all(s.only_substance for s in circuit.species)
-    missing = [k for k, u in units.items() if u is None and not (k == "volume" and amounts)]
-    if missing:
+def host_units(circuit: Model, host: Host, told: Mapping[str, str] | None = None) -> HostUnits:
+    """How a circuit's units become those of the host.
+
+    told: units that the circuit does not say, "time" ("s") and "species" ("nM" or "molecules", of a species' value).
+    Errors: UnitsError where it does not say them and they are not told, InputError for other keys.
+    """
+    told = dict(told or {})
+    for key in told:
+        if key not in ("time", "species"):
+            raise InputError(f"units: {key!r} is none of time, species")
+    time = units_of(told["time"]) if "time" in told else base_unit(circuit, "time")
+    molecules = _per_species(circuit, host, told.get("species"))
+    missing = [k for k, x in (("time", time), ("species", molecules)) if x is None]
+    if time is None or molecules is None:
         raise UnitsError(
-            f"the circuit does not say its unit of {' and '.join(missing)}; a host needs molecules and minutes"
+            f"the circuit does not say its unit of {' and '.join(missing)}; a host needs molecules and minutes: give "
+            'units={"time": "s", "species": "nM"} (or --unit time=s --unit species=nM)'
         )
-    time, substance, volume = units["time"], units["substance"], units["volume"]
-    assert time is not None and substance is not None
     if not time.same_dimension(KINDS["second"]):
         raise UnitsError("the circuit's unit of time is not a time; a host needs minutes")
+    per_time = 60.0 * host.minutes / time.factor
+    size = 1.0 if all(s.only_substance for s in circuit.species) else float(circuit.compartments[0].size or 1.0)
+    return HostUnits(circuit, molecules, molecules * per_time / size, per_time)
+
+
+def _per_species(circuit: Model, host: Host, told: str | None) -> float | None:
+    """Molecules per cell for a species' value of 1; None where nothing says it."""
+    if told is not None:
+        unit = units_of(told)
+        if not molecules_per_unit(unit):
+            unit = unit * Unit(KINDS["litre"].exponents, host.volume * KINDS["litre"].factor)
+        molecules = molecules_per_unit(unit)
+        if molecules is None:
+            raise UnitsError(f"units: {told!r} counts neither molecules nor a concentration of them")
+        return molecules
+    substance, volume = base_unit(circuit, "substance"), base_unit(circuit, "volume")
+    amounts = all(s.only_substance for s in circuit.species)
+    if substance is None or (volume is None and not amounts):
+        return None
     molecules = molecules_per_unit(substance)
     if molecules is None:
         raise UnitsError("the circuit's unit of substance counts neither moles nor molecules; a host needs molecules")
-    per_time = 60.0 * host.minutes / time.factor
     if amounts:
-        return HostUnits(circuit, molecules, molecules * per_time, per_time)
+        return molecules
     assert volume is not None
-    per_unit = molecules * host.volume / (volume.factor * 1e3)  # of a concentration
-    return HostUnits(circuit, per_unit, per_unit * per_time / float(circuit.compartments[0].size or 1.0), per_time)
+    return molecules * host.volume / (volume.factor * 1e3)

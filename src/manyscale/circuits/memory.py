@@ -73,18 +73,18 @@ class Memory:
 
 def memory(circuit: Module | Model | str | Path, host: Host | str = "weisse_2015", *, expression: float = 1.0,
            values: Mapping[str, float] | None = None, lengths: Mapping[str, float] | None = None,
-           polymerases: float | None = None, progress: Callable[[float], None] | None = None) -> Memory:  # fmt: skip
+           polymerases: float | None = None, units: Mapping[str, str] | None = None, progress: Callable[[float], None] | None = None) -> Memory:  # fmt: skip
     """Stable states of a circuit (a model, see `burden`) in an unburdened cell and in one that feels it.
 
-    expression: factor on how strongly all its genes are transcribed, in every setting. values, lengths, polymerases: as
-    for `burden`. Events are left out.
+    expression: factor on how strongly all its genes are transcribed, in every setting. values, lengths, polymerases,
+    units: as for `burden`. Events are left out.
     Errors: those of `burden`; InputError for a factor that is not positive.
     """
     if not (isinstance(expression, int | float) and math.isfinite(expression) and expression > 0):
         raise InputError(f"expression is {expression!r}; give a positive number")
     if not isinstance(circuit, Module | Model | str | Path):
         raise InputError("memory needs a circuit given as a model; constitutive genes have one state")
-    found = burden(circuit, host, values=values, lengths=lengths, polymerases=polymerases)
+    found = burden(circuit, host, values=values, lengths=lengths, polymerases=polymerases, units=units)
     found = replace(found, model=found.model.replace(events=()))
     factor = {gene_ids(g)["strength"]: g.strength * expression for g in found.genes}
     models = {"held": _held(found), "competition": _fixed_dilution(found), "host": found.model}
