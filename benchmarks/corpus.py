@@ -20,11 +20,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from corpus_page import figures, page
 from ode import CORPORA
 
 FIELDS = [
     "model", "exit", "seconds", "full", "conserved", "reduced", "bridges", "tier", "bound", "measured",
-    "points", "worst", "violations", "refusals", "message",
+    "points", "worst", "violations", "refusals", "narrower", "speed", "message",
 ]  # fmt: skip
 TIERS = ["measured", "estimated", "rigorous", "exact"]
 
@@ -58,7 +59,15 @@ def analyse(path: Path, horizon: str | None, points: int, limit: float) -> dict:
         last = (done.stderr.strip().splitlines() or [""])[-1]
         if done.returncode:
             return {**row, "message": last[:200]}
-        return {**row, **summary(json.loads(done.stdout))}
+        study = json.loads(Path(folder, "study.json").read_text())
+        return {**row, **summary(json.loads(done.stdout)), "speed": speed(study)}
+
+
+def speed(study: dict) -> float | str:
+    """Time of the small model's run over the full one's."""
+    found = (study.get("evidence") or {}).get("trajectories") or {}
+    spent = found.get("seconds") or {}
+    return spent["small"] / spent["full"] if spent.get("small") and spent.get("full") else ""
 
 
 def together(errors: list[float]) -> float | str:
@@ -72,6 +81,7 @@ def summary(answer: dict) -> dict:
     tiers = [b["tier"] for b in steps]
     verified = answer.get("verified") or {}
     refusals = [f"{r['name']}: {r['reason']}" for r in answer["refusals"]]
+    reasons = [r for r in answer["refusals"] if r["name"] not in ("conserve", "prune", "lump", "lump_backward")] or answer["refusals"]
     return {
         **answer["dimension"],
         "bridges": "+".join(b["name"] for b in answer["chain"]),
@@ -82,7 +92,8 @@ def summary(answer: dict) -> dict:
         "worst": verified.get("worst_error", ""),
         "violations": verified.get("violations", ""),
         "refusals": len(refusals),
-        "message": " | ".join(refusals)[:300],
+        "narrower": max((r.get("holds_within") or 0.0 for r in answer["refusals"]), default=0.0) or "",
+        "message": " | ".join(f"{r['name']}: {r['reason']}" for r in reasons)[:400],
     }
 
 
@@ -94,6 +105,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--limit", type=float, default=600.0)
     parser.add_argument("--models")
     parser.add_argument("--out", default="benchmarks/corpus.csv")
+    parser.add_argument("--page", help="write an HTML page")
     options = parser.parse_args(argv)
     out = Path(options.out)
     done = {row["model"] for row in csv.DictReader(out.open())} if out.exists() else set()
@@ -112,6 +124,10 @@ def main(argv: list[str] | None = None) -> None:
             handle.flush()
             print("  ".join(f"{k}={row[k]}" for k in FIELDS if row.get(k) not in (None, "")), flush=True)
     rows = list(csv.DictReader(out.open()))
+    if options.page:
+        Path(options.page).write_text(page(rows), encoding="utf-8")
+    for what, reached in figures(rows):
+        print(f"{what}: {reached}")
     seconds = [float(r["seconds"]) for r in rows]
     reduced = [r for r in rows if r["tier"]]
     broken = [r["model"] for r in rows if r["exit"] not in ("0", "3")]

@@ -111,6 +111,8 @@ class Refusal:
     threshold: float | None = None
     where: str = ""  # species, time, or point of the region
     tried: tuple[str, ...] = ()  # attempts on the way, and why each was rejected
+    holds_within: float | None = None  # factor of a smaller region in which the method found something
+    advice: str = ""  # what, and how to ask for it
 
 
 def weakest(tiers: Iterable[str]) -> str:

@@ -80,7 +80,8 @@ def _refusal(refusal: Refusal) -> list[str]:
             f", needed {refusal.threshold:.3g})" if refusal.threshold is not None else ")"
         )
     where = f" Where: {refusal.where}." if refusal.where else ""
-    return [f"Refused, {refusal.name}: {refusal.reason}{number}.{where}", *_attempts(refusal.tried)]
+    advice = f" But {refusal.advice}." if refusal.advice else ""
+    return [f"Refused, {refusal.name}: {refusal.reason}{number}.{where}{advice}", *_attempts(refusal.tried)]
 
 
 def _attempts(tried: tuple[str, ...]) -> list[str]:

@@ -11,6 +11,7 @@ from manyscale.bridges.certificate import Refusal
 from manyscale.bridges.exact import conserve, lump, lump_backward, prune
 from manyscale.bridges.explain import explain as path_in_words
 from manyscale.bridges.freeze_search import freeze_slow
+from manyscale.bridges.narrower import with_advice
 from manyscale.bridges.time_search import reduce_in_time
 from manyscale.engines.simulate import as_model
 from manyscale.errors import SimulationError
@@ -20,6 +21,8 @@ from manyscale.scales import Scales, resolve
 
 EXACT = (prune, lump, lump_backward, conserve)  # cheap first; totals come last, because they couple what can be lumped
 DEFAULT_LIMIT = 60.0  # seconds
+FOR_ADVICE = 0.3  # share of the time that may go into looking at smaller regions where nothing holds in the whole one
+WITH_ADVICE = "quasi_steady"  # whose refusals get such advice
 FOR_SLOW = 0.3  # share of the time kept for variables so slow that they may be held
 
 
@@ -85,6 +88,13 @@ def reduce(
                     note=lambda s, t: note(0.7 + 0.3 * s, t),
                 )
             )  # fmt: skip
+            left = min(limit - (time.monotonic() - begin), FOR_ADVICE * limit, 3600.0)
+            if not Chain(fine, tuple(bridges)).reductions:
+                note(0.95, "trying a smaller region")
+                refusals[:] = [
+                    with_advice(one, chain, question, time_limit=left, formulas=formulas) if one.name == WITH_ADVICE else one
+                    for one in refusals
+                ]
         else:
             refusals.append(Refusal("search", "the time limit was reached", time.monotonic() - begin, limit))
     except SimulationError as failure:

@@ -22,6 +22,7 @@ def make_consistent(kernel: Kernel, t: float, y: np.ndarray, p: np.ndarray) -> n
     return _solved(kernel, mass, t, y, p)
 
 
+@np.errstate(over="ignore")  # values may run away while the root is looked for
 def _solved(kernel: Kernel, mass: np.ndarray, t: float, y: np.ndarray, p: np.ndarray) -> np.ndarray:
     algebraic = ~mass.any(axis=1)
     start, y = y, y.copy()

@@ -259,7 +259,7 @@ def refusals(data: Mapping[str, Any]) -> list[dict[str, str]]:
     return [
         {
             "title": words.NAMES.get(one["name"], one["name"].replace("_", " ")),
-            "reason": one["reason"],
+            "reason": one["reason"] + (f". But {one['advice']}" if one.get("advice") else ""),
             "where": one.get("where", ""),
             "value": quantity(one["value"]) if one["value"] is not None else "",
             "threshold": quantity(one["threshold"]) if one["threshold"] is not None else "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -40,16 +41,11 @@ def trajectories(
     """Time courses of the observables in both models, the most telling ones first; {} if the full model fails."""
     layer = max((bridge.layer_time for bridge in chain.bridges), default=0.0)
     times = grid(horizon, layer)
-    try:
-        full = simulate(chain.fine, times, rtol=1e-7)
-    except ManyscaleError:
+    seconds: dict[str, float] = {}
+    full = _timed(chain.fine, times, seconds, "full")
+    if full is None:
         return {}
-    small: Any = None
-    if chain.bridges:
-        try:
-            small = simulate(coarse, times, rtol=1e-7)
-        except ManyscaleError:
-            small = None
+    small = _timed(coarse, times, seconds, "small") if chain.bridges else None
     fast = {id for bridge in chain.bridges if bridge.name not in ELIMINATED_BY for id in bridge.eliminated}
     known = [id for id in observables if id in set(full.ids)]
     ordered = _telling(known, {id: np.asarray(full[id]) for id in known}, fast)
@@ -69,9 +65,22 @@ def trajectories(
     shared = {one["unit"] for one in series}
     unit = shared.pop() if len(shared) == 1 else ""
     return {
-        "times": rounded(times), "series": series, "omitted": max(0, len(known) - MOST_SERIES), "layer_time": layer,
+        "seconds": seconds, "times": rounded(times), "series": series, "omitted": max(0, len(known) - MOST_SERIES), "layer_time": layer,
         "ylabel": f"value ({unit})" if unit else "value",
     }  # fmt: skip
+
+
+def _timed(model: Model, times: np.ndarray, seconds: dict[str, float], name: str) -> Any:
+    """A run (None where it fails), with the shorter time of two noted."""
+    run = None
+    for _ in range(2):
+        begun = time.perf_counter()
+        try:
+            run = simulate(model, times, rtol=1e-7)
+        except ManyscaleError:
+            return None
+        seconds[name] = min(seconds.get(name, float("inf")), time.perf_counter() - begun)
+    return run
 
 
 def _band(

@@ -54,7 +54,8 @@ def certificates(bridge: Bridge) -> dict[str, Any]:
 def describe_refusal(refusal: Refusal) -> dict[str, Any]:
     """What the command line prints of a refusal."""
     found = {"name": refusal.name, "reason": refusal.reason, "value": plain(refusal.value)}
-    return {**found, "threshold": plain(refusal.threshold), "where": refusal.where}
+    found |= {"threshold": plain(refusal.threshold), "where": refusal.where}
+    return {**found, "holds_within": plain(refusal.holds_within), "advice": refusal.advice}
 
 
 def describe_question(asked: Question, question: Question) -> dict[str, Any]:
