@@ -207,3 +207,22 @@ def test_a_switch_with_messages_keeps_its_memory():
     for state in found.held:
         assert max(state.values()) > 5 * min(state.values())
     assert len(memory(parts.toggle()).host) == 2
+
+
+def test_a_cascade_in_a_cell_comes_to_rest_where_the_solver_says():
+    """Second way to the numbers: a run of the whole cell from a different start, with a kinase, an inducer and two mRNAs."""
+    circuit = ms.model(
+        "cascade", species={"I": "50 nM", "T": "0 nM", "C": "0 nM", "mL": "0 nM", "L": "0 nM", "mG": "0 nM", "G": "0 nM"},
+        parameters={"fast": "0.1 1/(nM s)", "off": "0.001 1/s", "a": "0.5 nM/s", "b": "0.05 nM/s", "c": "0.2 nM/s", "K": "5 nM",
+                    "dm": "0.005 1/s", "d": "0.001 1/s", "l": "0.05 1/s"},
+        reactions=["m1: -> T; a", "d1: T -> ; d*T", "i: I + T <-> C; fast*I*T - off*C", "m2: -> mL; b/(1 + (T/K)^2)",
+                   "x2: mL -> ; dm*mL", "l2: -> L; l*mL", "d2: L -> ; d*L", "m3: -> mG; c/(1 + (L/K)^2)", "x3: mG -> ; dm*mG",
+                   "l3: -> G; l*mG", "d3: G -> ; d*G"],
+    )  # fmt: skip
+    found = ms.burden(circuit, polymerases=3000)
+    assert found.state.stable and [g.id for g in found.genes] == ["T", "L", "G"]
+    shifted = {s.id: 1.5 * found.values[s.id] for s in found.model.species if s.id in ("T", "mL", "L", "mG", "G", "q")}
+    run = ms.simulate(found.model, [0.0, 2000.0], values=shifted, rtol=1e-9)
+    for id in ("growth", "T", "C", "mL", "L", "mG", "G", "polymerase_share", "mass"):
+        assert run[id][-1] == pytest.approx(found.values[id], rel=1e-5)
+    assert found.values["I"] + found.values["C"] == pytest.approx(50 * NM, rel=1e-9)  # the inducer is outside as well

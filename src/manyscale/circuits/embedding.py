@@ -69,9 +69,9 @@ def embedded(host: Host, circuit: Model, lengths: Mapping[str, float] | None = N
 def _told(found: Roles) -> list[str]:
     said = []
     for id, one in found.messages.items():
+        templates = ", ".join(sorted(set(one.values())))
         said.append(
-            f"{', '.join(sorted(set(one.values())))} is read as mRNA of {id}, which is made in proportion to it "
-            f"(lengths={{{next(iter(one.values()))!r}: amino acids}} makes it a protein)"
+            f"{templates} is read as mRNA of {id}, which is made in proportion to it; give it a length if it is a protein"
         )
     return said
 

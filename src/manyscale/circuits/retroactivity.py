@@ -199,6 +199,8 @@ def operating_point(part: fb.FastBinding, model: Model, at: Mapping[str, float] 
     for id in at or {}:
         if id not in states and id not in kernel.system.parameter_index:
             raise InputError(f"at: the connected model has no {id!r}{near(id, [*states, *kernel.system.parameters])}")
+        if not np.isfinite((at or {})[id]) or (id in states and (at or {})[id] < 0):
+            raise InputError(f"at: {id!r} is {(at or {})[id]:g}; amounts are finite and not negative")
     constants = {k: v for k, v in (at or {}).items() if k not in states}
     y, p = kernel.initial(constants)
     given = {k: v for k, v in (at or {}).items() if k in states}

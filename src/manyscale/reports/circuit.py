@@ -70,7 +70,7 @@ def _from_reactions(circuit: Any) -> _Picture | None:
         if part.glyphs and part.glyphs[0] in ("operator", "protein"):
             kinds |= {s.id: (part.glyphs[0], part.name) for s in part.model.species}
     for site in found.sites:
-        kind, name = kinds.get(site, ("operator", site))
+        kind, name = kinds.get(site, ("protein", site))
         picture.items[site] = (kind, name if kind == "operator" else site)
     return picture
 
