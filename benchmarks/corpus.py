@@ -81,7 +81,9 @@ def summary(answer: dict) -> dict:
     tiers = [b["tier"] for b in steps]
     verified = answer.get("verified") or {}
     refusals = [f"{r['name']}: {r['reason']}" for r in answer["refusals"]]
-    reasons = [r for r in answer["refusals"] if r["name"] not in ("conserve", "prune", "lump", "lump_backward")] or answer["refusals"]
+    reasons = [
+        r for r in answer["refusals"] if r["name"] not in ("conserve", "prune", "lump", "lump_backward")
+    ] or answer["refusals"]
     return {
         **answer["dimension"],
         "bridges": "+".join(b["name"] for b in answer["chain"]),

@@ -3,10 +3,7 @@
 import manyscale as ms
 
 # an enzyme whose complex is fast enough near the model's own values only
-TEXT = (
-    "S + E -> C; k1*S*E; C -> S + E; k2*C; C -> P + E; k3*C;"
-    "S = 10; E = 1.2; C = 0; P = 0; k1 = 1; k2 = 4; k3 = 1"
-)
+TEXT = "S + E -> C; k1*S*E; C -> S + E; k2*C; C -> P + E; k3*C;S = 10; E = 1.2; C = 0; P = 0; k1 = 1; k2 = 4; k3 = 1"
 
 
 def test_the_advice_of_a_refusal_holds_when_it_is_followed():

@@ -30,7 +30,9 @@ def with_advice(refusal: Refusal, chain: Chain, question: Question, *, time_limi
         if isinstance(found, Bridge):
             error = found.certificate.error
             bound = error.bound if error is not None and error.bound is not None else question.tolerance
-            advice = f"within a factor {factor:g} of the model's values {listed(found.eliminated, 4)} can be eliminated "
+            advice = (
+                f"within a factor {factor:g} of the model's values {listed(found.eliminated, 4)} can be eliminated "
+            )
             advice += f"(error at most {bound:.2g}); ask for region {factor:g}"
             return replace(refusal, holds_within=factor, advice=advice)
     return refusal

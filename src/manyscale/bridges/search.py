@@ -92,7 +92,9 @@ def reduce(
             if not Chain(fine, tuple(bridges)).reductions:
                 note(0.95, "trying a smaller region")
                 refusals[:] = [
-                    with_advice(one, chain, question, time_limit=left, formulas=formulas) if one.name == WITH_ADVICE else one
+                    with_advice(one, chain, question, time_limit=left, formulas=formulas)
+                    if one.name == WITH_ADVICE
+                    else one
                     for one in refusals
                 ]
         else:

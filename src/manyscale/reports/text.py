@@ -30,7 +30,9 @@ def verdict_lines(study: Study) -> list[str]:
     said = words.verdict(data)
     lines = ["", said["headline"], f"found: {said['found']}", f"trust: {said['trust']}"]
     for one in study.refusals[:6]:
-        lines.append(f"refused: {one['name']}: {one['reason']}" + (f". But {one['advice']}" if one.get("advice") else ""))
+        lines.append(
+            f"refused: {one['name']}: {one['reason']}" + (f". But {one['advice']}" if one.get("advice") else "")
+        )
     if len(study.refusals) > 6:
         lines.append(f"refused: {len(study.refusals) - 6} more, in the report")
     if study.stopped:
