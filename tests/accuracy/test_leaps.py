@@ -85,14 +85,13 @@ def test_the_langevin_equation_converges_strongly_with_order_one_half():
     """The same noise at steps that halve: Euler-Maruyama against the finest step."""
     from manyscale.engines.langevin import LeapWork
     from manyscale.kernels import compile_model
-    from manyscale.kernels.leap_code import leap_code
 
-    code = leap_code(compile_model(ms.read("b: X => 2 X; X; d: X => ; X; X = 1000")), True, "langevin")
+    kernel = compile_model(ms.read("b: X => 2 X; X; d: X => ; X; X = 1000"))
     found = {}
     for halvings in (10, 6, 5, 4, 3):
         options = {"gaussian": True, "scheme": "explicit", "epsilon": 0.03, "step": 2.0**-halvings,
                    "parts": 2 ** (10 - halvings)}  # fmt: skip
-        work = LeapWork(code, "langevin", [0.0, 1.0], None, 5, 10**9, None, options)
+        work = LeapWork(kernel, True, "langevin", [0.0, 1.0], None, 5, 10**9, None, options)
         found[halvings] = work.paths(2000)["X"][:, 1]
     errors = [np.abs(found[k] - found[10]).mean() for k in (3, 4, 5, 6)]
     rates = np.log2(errors[:-1]) - np.log2(errors[1:])

@@ -13,6 +13,7 @@ from manyscale.engines.events import EndlessEvents, EventQueue
 from manyscale.engines.molecules import broken_law, next_size, seed_number, stochastic_start, whole_molecules
 from manyscale.engines.ode import output_times
 from manyscale.engines.progress import cores
+from manyscale.engines.tau import LeapWork
 from manyscale.engines.trajectory import Trajectory
 from manyscale.errors import SimulationError
 from manyscale.kernels.jump_code import JumpCode, jump_code
@@ -21,18 +22,23 @@ from manyscale.kernels.kernel import Kernel
 
 def simulate_jump(kernel: Kernel, times, *, values: Mapping[str, float] | None = None, replicates: int | None = None,
                   seed: int | None = None, counts: bool = False, max_steps: int = 1_000_000_000, first: int = 0,
-                  progress: Callable[[float], None] | None = None) -> Trajectory:  # fmt: skip
+                  until: str | None = None, progress: Callable[[float], None] | None = None) -> Trajectory:  # fmt: skip
     """Exact paths of the jump process. The same seed gives the same paths, whatever the number of threads.
 
-    counts: amounts without units are numbers of molecules. first: number of the first replicate. Values are in the
-    model's own units, shape (time,), or (replicate, time). Errors: InputError, UnsupportedError for what has no meaning
+    counts: amounts without units are numbers of molecules. first: number of the first replicate. until: a condition
+    such as "X > 100" that ends a path at the jump that makes it true, exactly; the times are in `passage` of the result,
+    values stay as they are then. Values are in the model's own units, shape (time,), or (replicate, time). Errors: InputError, UnsupportedError for what has no meaning
     as a jump process, SimulationError (with `.partial`) where a propensity becomes negative or infinite.
     """
+    if until is not None:
+        options = {"gaussian": False, "scheme": "exact", "epsilon": 0.03, "step": 0.0}
+        work = LeapWork(kernel, counts, "jump", times, values, seed, max_steps, progress, options, until)
+        return work.paths(replicates, first)
     times = output_times(times)
     code = jump_code(kernel, counts)
     y, p = stochastic_start(kernel, values)
-    work = _Work(code, times, y, p, seed_number(seed), max_steps, progress, first)
-    run = work.watched if kernel.system.events else work.free
+    job = _Work(code, times, y, p, seed_number(seed), max_steps, progress, first)
+    run = job.watched if kernel.system.events else job.free
     return run(replicates)
 
 

@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping
 from manyscale.engines.tau import LeapWork, scheme_name, step_options
 from manyscale.engines.trajectory import Trajectory
 from manyscale.kernels.kernel import Kernel
-from manyscale.kernels.leap_code import leap_code
 
 
 def simulate_langevin(kernel: Kernel, times, *, values: Mapping[str, float] | None = None, replicates: int | None = None,
                       seed: int | None = None, counts: bool = False, method: str = "auto", epsilon: float = 0.03,
-                      step: float | None = None, max_steps: int = 1_000_000_000, first: int = 0,
-                      progress: Callable[[float], None] | None = None) -> Trajectory:  # fmt: skip
+                      step: float | None = None, until: str | None = None, max_steps: int = 1_000_000_000,
+                      first: int = 0, progress: Callable[[float], None] | None = None) -> Trajectory:  # fmt: skip
     """Paths of dx = N (a(x) dt + sqrt(a(x)) dW), one noise per reaction, with the propensities of level "jump".
 
     Boundary: where a species would become negative, the reactions that draw from it proceed by less, so that it ends at
@@ -21,9 +20,8 @@ def simulate_langevin(kernel: Kernel, times, *, values: Mapping[str, float] | No
     epsilon: share by which propensities may change within a step; step: a fixed one instead. method: "explicit"
     (Euler-Maruyama: weak order 1, strong order 1/2), "second_order" (weak order 2; Anderson & Mattingly 2011),
     "implicit" and "trapezoidal" (weak order 1; for stiff models), or "auto": second_order, implicit where that allows
-    steps a hundred times longer. The same seed gives the same paths, whatever the threads. Errors: as at level "jump".
+    steps a hundred times longer. until: a condition that ends a path, looked at after each step; see `LeapWork`. The same seed gives the same paths, whatever the threads. Errors: as at level "jump".
     """
     options = {"gaussian": True, "scheme": scheme_name(method), **step_options(epsilon, step)}
-    code = leap_code(kernel, counts, "langevin")
-    work = LeapWork(code, "langevin", times, values, seed, max_steps, progress, options)
+    work = LeapWork(kernel, counts, "langevin", times, values, seed, max_steps, progress, options, until)
     return work.paths(replicates, first)

@@ -11,12 +11,12 @@ import numpy as np
 from manyscale import _core
 from manyscale.engines.molecules import broken_law, next_size, seed_number, stochastic_start, whole_molecules
 from manyscale.engines.ode import output_times
+from manyscale.engines.passage import Passages, condition_of
 from manyscale.engines.progress import cores
 from manyscale.engines.trajectory import Trajectory
 from manyscale.errors import InputError, SimulationError
 from manyscale.kernels.kernel import Kernel
 from manyscale.kernels.leap_code import LeapCode, leap_code
-from manyscale.model.expr import Expr
 
 SCHEMES = ("auto", "explicit", "implicit", "trapezoidal", "second_order")
 TALLY = ("leaps", "jumps", "rejected", "implicit", "touched")
@@ -25,8 +25,8 @@ OFTEN = 0.01  # share of steps at the boundary from which a Langevin path is war
 
 def simulate_tau(kernel: Kernel, times, *, values: Mapping[str, float] | None = None, replicates: int | None = None,
                  seed: int | None = None, counts: bool = False, method: str = "auto", epsilon: float = 0.03,
-                 step: float | None = None, max_steps: int = 1_000_000_000, first: int = 0,
-                 progress: Callable[[float], None] | None = None) -> Trajectory:  # fmt: skip
+                 step: float | None = None, until: str | None = None, max_steps: int = 1_000_000_000,
+                 first: int = 0, progress: Callable[[float], None] | None = None) -> Trajectory:  # fmt: skip
     """Paths of the jump process by leaps of many jumps at once. The same seed gives the same paths, whatever the threads.
 
     epsilon: share by which propensities may change within a leap; errors go to zero with it, and for small values, few
@@ -34,12 +34,14 @@ def simulate_tau(kernel: Kernel, times, *, values: Mapping[str, float] | None = 
     "explicit" (Cao, Gillespie & Petzold 2006), "second_order" (Anderson & Koyama 2012), "implicit" (Rathinam et al. 2003:
     for fast reversible reactions; means are right, fluctuations of what is fast are too small), "trapezoidal" (Cao &
     Petzold 2005: implicit, fluctuations kept), or "auto": second_order, implicit where that allows leaps a hundred times
-    longer. first: number of the first replicate. Values are whole molecules, never negative, and conserved sums stay
+    longer. until: a condition that ends a path, looked at after each leap or jump; see `LeapWork`. first: number of the
+    first replicate. Values are whole molecules, never negative, and conserved sums stay
     exactly. Errors: as at level "jump".
     """
     options = {"gaussian": False, "scheme": scheme_name(method), **step_options(epsilon, step)}
-    work = LeapWork(leap_code(kernel, counts, "tau"), "tau", times, values, seed, max_steps, progress, options)
-    return work.paths(replicates, first)
+    return LeapWork(kernel, counts, "tau", times, values, seed, max_steps, progress, options, until).paths(
+        replicates, first
+    )
 
 
 def scheme_name(method: str) -> str:
@@ -58,9 +60,14 @@ def step_options(epsilon: float, step: float | None) -> dict[str, float]:
 
 @dataclass
 class LeapWork:
-    """One call: a model, output times, a seed, and how to leap (`options` of the core's `run_leaps`)."""
+    """One call: a model, output times, a seed, and how to leap (`options` of the core's `run_leaps`).
 
-    code: LeapCode
+    until: a condition such as "X > 100" that ends a path; its values stay from there on as they are then, and the times
+    are in `passage` of the result.
+    """
+
+    kernel: Kernel
+    counts: bool
     level: str
     times: np.ndarray
     values: Mapping[str, float] | None
@@ -68,11 +75,14 @@ class LeapWork:
     max_steps: int
     progress: Callable[[float], None] | None
     options: dict
+    until: str | None = None
     tally: np.ndarray = field(default_factory=lambda: np.zeros(len(TALLY), dtype=np.int64))
 
     def __post_init__(self):
-        kernel = self.code.kernel
+        kernel = self.kernel
         self.times = output_times(self.times)
+        condition = None if self.until is None else condition_of(kernel, self.until)
+        self.code: LeapCode = leap_code(kernel, self.counts, self.level, condition)
         self.y, self.p = stochastic_start(kernel, self.values)
         self.seed = seed_number(self.seed)
         self.remarks, self.begun = list(self.code.remarks), time.monotonic()
@@ -81,11 +91,10 @@ class LeapWork:
 
     def _start(self, exact: np.ndarray) -> np.ndarray:
         """Molecules at the start, whole ones for jumps."""
-        kernel = self.code.kernel
         if not self.options["gaussian"]:
-            return whole_molecules(kernel, exact, self.remarks)
+            return whole_molecules(self.kernel, exact, self.remarks)
         if (exact < 0.0).any():
-            worst = kernel.system.states[int(np.argmin(exact))]
+            worst = self.kernel.system.states[int(np.argmin(exact))]
             raise InputError(f"{worst} starts with {exact.min():g} molecules; give a number that is not negative")
         return exact
 
@@ -97,9 +106,9 @@ class LeapWork:
         try:
             self.fill(out, passed, first)
         except (KeyboardInterrupt, SimulationError) as stop:
-            stop.partial = self._result(out[: self.done], replicates)  # type: ignore[union-attr]
+            stop.partial = self._result(out[: self.done], passed[: self.done], replicates)  # type: ignore[union-attr]
             raise
-        return self._result(out, replicates)
+        return self._result(out, passed, replicates)
 
     def fill(self, out: np.ndarray, passed: np.ndarray, first: int) -> None:
         """Rows of `out` and times in `passed`, piece by piece; `self.done` tells how many."""
@@ -127,10 +136,13 @@ class LeapWork:
         found = dict(zip(TALLY, map(int, self.tally)))
         return {**found, "seconds": time.monotonic() - self.begun, "seed": self.seed}
 
-    def _result(self, out: np.ndarray, replicates: int | None) -> Trajectory:
+    def _result(self, out: np.ndarray, passed: np.ndarray, replicates: int | None) -> Trajectory:
         states = out if replicates is not None else (out[0] if len(out) else np.empty((0, len(self.y))))
         times = self.times if replicates is not None else self.times[: len(states)]
-        return Trajectory(self.code.kernel, times, states, self.p, stats=self.stats, remarks=tuple(self.told()))
+        run = Trajectory(self.kernel, times, states, self.p, stats=self.stats, remarks=tuple(self.told()))
+        if self.until is not None:
+            run.passage = Passages(self.until, passed, self.times[-1], self.kernel.model.time_units)
+        return run
 
     def told(self) -> list[str]:
         """Remarks on the reading of the model and on what happened on the way."""
@@ -160,16 +172,3 @@ class LeapWork:
             raise SimulationError(f"no step is small enough at t = {t:g} (replicate {path}); use level='jump'")
         name = self.code.system.propensities[reaction].reaction
         raise broken_law(name, status, path, t)
-
-
-def condition_on(kernel: Kernel, text: str) -> Expr:
-    """A condition such as "X > 100" on the model's ids. Errors: InputError for what cannot be read or is unknown."""
-    from manyscale.kernels.flatten import near
-    from manyscale.model.expr import symbols
-    from manyscale.model.parse import parse
-
-    found = parse(text, place="until")
-    for name in sorted(symbols(found)):
-        if name not in kernel.names:
-            raise InputError(f"until={text!r}: the model has no {name!r}{near(name, kernel.names)}")
-    return found

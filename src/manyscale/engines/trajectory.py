@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from manyscale.engines.passage import Passages
 from manyscale.errors import InputError
 from manyscale.kernels.kernel import Kernel
 from manyscale.model.model import Model
@@ -29,6 +30,7 @@ class Trajectory:
         self.stats = dict(stats or {})
         self.remarks = remarks
         self.events = events  # executions: (time, event id)
+        self.passage: Passages | None = None  # where a condition ended the paths: when
 
     @property
     def model(self) -> Model:

@@ -44,7 +44,8 @@ def leap_code(kernel: Kernel, counts: bool, level: str, until: Expr | None = Non
     if kernel.system.events:
         names = ", ".join(event.id or "an event" for event in kernel.system.events[:3])
         raise UnsupportedError(
-            "events", f"level {level!r} does not support events here ({names}); use level='jump' without a condition"
+            "events",
+            f"events ({names}) are not supported at level {level!r} with leaps or a condition; use level='jump' without `until`",
         )
     found = kernel.__dict__.setdefault("_leap_codes", {})
     key = (counts, until)
