@@ -39,10 +39,13 @@ def embedded(host: Host, circuit: Model, lengths: Mapping[str, float] | None = N
     together, so the unburdened growth rate is taken off it.
     Errors: InputError or UnitsError for circuits that cannot be read this way, with the reaction that is in the way.
     """
-    circuit = _free_names(plain(circuit), host)
+    circuit = plain(circuit)
+    own = roles(circuit, lengths or {})
+    circuit, names = _free_names(circuit, host, own)
+    lengths = {names.get(id, id): x for id, x in (lengths or {}).items()}
     units = host_units(circuit, host, told)
     alone = steady_state(host.model).values
-    found = roles(circuit, lengths or {})
+    found = roles(circuit, lengths)
     remarks: list[str] = _told(found)
     if circuit.events:
         remarks.append(
@@ -53,7 +56,7 @@ def embedded(host: Host, circuit: Model, lengths: Mapping[str, float] | None = N
         reactions.append(
             Reaction(f"dilute_{held}", _side({held: 1}), _side(free), rate=Symbol(host.growth) * Symbol(held))
         )
-    genes = [_gene(id, found, units, alone, host, lengths or {}, losses) for id in found.proteins]
+    genes = [_gene(id, found, units, alone, host, lengths, losses) for id in found.proteins]
     demand = {g.id: _demand(g, found, units, host, alone) for g in genes if g.initiation is None}
     transcripts, busy = _transcripts(found, units, host, alone, genes)
     model = with_genes(host, genes, demand=demand, transcribing=busy)
@@ -147,10 +150,13 @@ def _joined(model: Model, host: Host, circuit: Model, found: Roles, units: HostU
     )  # fmt: skip
 
 
-def _free_names(circuit: Model, host: Host) -> Model:
-    """The circuit with ids that the host has not."""
-    made = ("m", "c", "w", "length", "transcribe", "bind", "translate", "decay_m", "dilute", "dilute_m", "dilute_c")
-    taken = set(host.model.by_id) | {f"{kind}_{s.id}" for s in circuit.species for kind in made}
+def _free_names(circuit: Model, host: Host, found: Roles) -> tuple[Model, dict[str, str]]:
+    """(the circuit with ids that the host and its genes have not, {old: new})."""
+    made = ["c", "w", "length", "bind", "translate", "dilute", "dilute_c"]
+    taken = set(host.model.by_id) | {f"dilute_{s.id}" for s in circuit.species}
+    for id in found.proteins:
+        mine = made if id in found.messages else [*made, "m", "transcribe", "decay_m", "dilute_m"]
+        taken |= {f"{kind}_{id}" for kind in mine}
     own = {part.id for part in circuit.parts()}
     names = {}
     for part in circuit.parts():
@@ -159,7 +165,7 @@ def _free_names(circuit: Model, host: Host) -> Model:
             while new in taken or new in own:
                 new = f"circuit_{new}"
             names[part.id] = new
-    return renamed(circuit, names)
+    return renamed(circuit, names), names
 
 
 def _reactions(circuit: Model, found: Roles, units: HostUnits, growth: float, remarks: list[str]):
@@ -173,8 +179,8 @@ def _reactions(circuit: Model, found: Roles, units: HostUnits, growth: float, re
         if what == "makes":
             continue
         rate = units.rate(r.rate)  # type: ignore[arg-type]
+        lost = {k: -float(x) for k, x in net_change(r, circuit).items()}
         if what == "loses":
-            lost = {k: -float(x) for k, x in net_change(r, circuit).items()}
             slope = differentiate(rate, id) if id else rate
             if lost == {id: 1.0} and not symbols(slope) & amounts:
                 active = evaluate(slope, constants) - growth
@@ -183,10 +189,10 @@ def _reactions(circuit: Model, found: Roles, units: HostUnits, growth: float, re
                     continue
                 rate = rate - Number(growth) * Symbol(id)
                 remarks.append(f"{r.id}: {growth:.4g} of its rate constant is dilution, {active:.4g} degradation")
-            for protein in found.proteins:
-                copies = sum(x * found.forms[protein].get(k, 0.0) for k, x in lost.items())
-                if copies:
-                    losses.setdefault(protein, []).append(Number(copies) * rate)
+        for protein in found.proteins:
+            copies = sum(x * found.forms[protein].get(k, 0.0) for k, x in lost.items())
+            if abs(copies) > 1e-9:
+                losses.setdefault(protein, []).append(Number(copies) * rate)
         sides = [tuple(Participant(p.species, p.stoichiometry) for p in side) for side in (r.reactants, r.products)]
         reactions.append(Reaction(r.id, sides[0], sides[1], rate=rate, reversible=r.reversible))
     return reactions, losses

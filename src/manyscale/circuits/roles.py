@@ -157,10 +157,8 @@ def _vanishes(formula, circuit: Model) -> bool:
 def _composition(circuit: Model, kinds, made: list[str]):
     """(forms, released) of `Roles` from conserved sums."""
     ids = [s.id for s in circuit.species if not (s.boundary or s.constant)]
-    place = {id: i for i, id in enumerate(ids)}
     converting = [r for r in circuit.reactions if kinds[r.id][0] == "converts"]
-    entries = [(place[id], j, x) for j, r in enumerate(converting) for id, x in net_change(r, circuit).items()]
-    laws = [law.coefficients for law in conservation_laws(entries, ids) if law.semi_positive]
+    laws, consuming = _sums(circuit, ids, converting, made)
     forms: dict[str, dict[str, float]] = {}
     for id in made:
         own = [law for law in laws if id in law]
@@ -183,13 +181,43 @@ def _composition(circuit: Model, kinds, made: list[str]):
         for law in (x for x in others if s in x):
             free = [x for x in law if x not in held and sum(x in other for other in others) == 1]
             if len(free) > 1:  # an enzyme's complex: what it was put together from
-                free = [x for x in free if any(_puts_together(net_change(r, circuit), s, x) for r in converting)]
+                kept = [r for r in converting if r.id not in consuming]
+                free = [x for x in free if any(_puts_together(net_change(r, circuit), s, x) for r in kept)]
             if len(free) != 1:
                 raise InputError(
                     f"what is left of {s!r} without its protein is not clear; found {', '.join(free) or 'nothing'}"
                 )
             released[s][free[0]] = float(law[s] / law[free[0]])
     return forms, released
+
+
+def _sums(circuit: Model, ids: Sequence[str], converting: Sequence[Reaction], made: Sequence[str]):
+    """(conserved sums of the converting reactions, ids of those left out because they use up something made).
+
+    A complex that comes apart without the protein in it (a protease, an RNA that silences) breaks the protein's sum; what
+    restores the sum of some made species when left out, and takes away from it, is such a reaction: the one that leaves most
+    forms in the sum."""
+    place = {id: i for i, id in enumerate(ids)}
+
+    def laws_without(gone: set[str]):
+        kept = [r for r in converting if r.id not in gone]
+        entries = [(place[id], j, x) for j, r in enumerate(kept) for id, x in net_change(r, circuit).items()]
+        return [law.coefficients for law in conservation_laws(entries, ids) if law.semi_positive]
+
+    gone: set[str] = set()
+    laws = laws_without(gone)
+    for id in made:
+        if any(id in law for law in laws):
+            continue
+        best = 0
+        for r in converting:
+            found = laws_without(gone | {r.id})
+            own = next((law for law in found if id in law), {})
+            if len(own) > best and sum(own.get(s, 0) * x for s, x in net_change(r, circuit).items()) < 0:
+                best, laws, chosen = len(own), found, r.id
+        if best:
+            gone = gone | {chosen}
+    return laws, gone
 
 
 def _puts_together(net: Mapping[str, Fraction], whole: str, part: str) -> bool:
