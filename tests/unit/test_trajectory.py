@@ -161,3 +161,8 @@ def test_nothing_dynamic_is_fine():
 def test_plots_are_drawn(run):
     pytest.importorskip("matplotlib").use("Agg")
     assert len(run.plot().lines) == 2
+
+
+def test_an_id_can_be_asked_for():
+    run = ms.simulate("A' = -k*A; A = 1; k = 2", [0.0, 1.0])
+    assert "A" in run and "k" in run and "nothing" not in run and 0 not in run

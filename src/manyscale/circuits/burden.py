@@ -234,6 +234,8 @@ def burden(
             raise InputError("units are for circuits given as models; strengths of genes are transcripts per minute")
         genes = _genes(circuit, lengths or {})
         model = with_genes(cell, genes)
+    if model.events:
+        remarks += ("events do not act on steady states: all numbers are for the cell before them; `model` keeps them",)
     state = steady_state(model, host_values(cell.model, alone.values))
     if state.stable is False:
         remarks += (f"the steady state is not stable ({state.kind}): the cell will not stay there; simulate `model`",)

@@ -47,10 +47,6 @@ def embedded(host: Host, circuit: Model, lengths: Mapping[str, float] | None = N
     alone = steady_state(host.model).values
     found = roles(circuit, lengths)
     remarks: list[str] = _told(found)
-    if circuit.events:
-        remarks.append(
-            "events do not act on steady states: all numbers are for the cell before them; `model` keeps them"
-        )
     reactions, losses = _reactions(circuit, found, units, float(alone[host.growth]), remarks)
     for held, free in ({id: {} for id in found.rnas} | dict(found.released)).items():
         reactions.append(

@@ -61,6 +61,10 @@ class Trajectory:
         ]
         return np.stack(rows, axis=1)
 
+    def __contains__(self, id: object) -> bool:
+        """Whether this id has values here."""
+        return id in self.kernel.names
+
     def __getitem__(self, id: str) -> np.ndarray:
         """Values of one id: a species as amount or concentration as its id means in formulas, a compartment, a
         parameter, a reaction's rate, a stoichiometry. Errors: InputError for an unknown id."""

@@ -58,8 +58,9 @@ def loading(curve: Any, time: str = "", amount: str = "") -> list[str]:
     relative = curve.output / curve.output[0] if curve.output[0] else curve.output
     levels = chart(
         [Line(loads, relative, "level, relative to the first", 0),
-         Line(loads, curve.amplitude, "answer to a change at 1/tau alone", 1, True)],
-        xlabel=label, ylabel="relative", title="level and amplitude against load", logx=log,
+         Line(loads, curve.amplitude, "answer to a change at 1/tau alone", 1, True),
+         Line(loads, curve.bandwidth / curve.bandwidth[0], "bandwidth, relative to the first", 2)],
+        xlabel=label, ylabel="relative", title="level, amplitude and bandwidth against load", logx=log,
     )  # fmt: skip
     return [times, levels]
 
