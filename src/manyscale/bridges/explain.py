@@ -52,7 +52,8 @@ def _bridge(number: int, bridge: Bridge, question: Question) -> list[str]:
         moved = "hardly move" if spectrum.alignment < 0.1 else "also move"
         lines.append(f"{text}; while they do, the slow variables {moved} (alignment {spectrum.alignment:.2g}).")
     elif bridge.eliminated:
-        lines.append(f"  Held constant: {listed(bridge.eliminated)}.")
+        what = "Added up" if bridge.name == "lump_near" else "Held constant"
+        lines.append(f"  {what}: {listed(bridge.eliminated)}.")
     if certificate.error is not None and certificate.error.bound is not None:
         error = certificate.error
         lines.append(_cost(error, question))

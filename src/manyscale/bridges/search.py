@@ -11,10 +11,12 @@ from manyscale.bridges.certificate import Refusal
 from manyscale.bridges.exact import conserve, lump, lump_backward, prune
 from manyscale.bridges.explain import explain as path_in_words
 from manyscale.bridges.freeze_search import freeze_slow
+from manyscale.bridges.lump_search import lump_nearly
 from manyscale.bridges.narrower import with_advice
 from manyscale.bridges.time_search import reduce_in_time
 from manyscale.engines.simulate import as_model
 from manyscale.errors import SimulationError
+from manyscale.kernels import compile_model
 from manyscale.model.model import Model
 from manyscale.model.question import Question
 from manyscale.scales import Scales, resolve
@@ -23,6 +25,7 @@ EXACT = (prune, lump, lump_backward, conserve)  # cheap first; totals come last,
 DEFAULT_LIMIT = 60.0  # seconds
 FOR_ADVICE = 0.3  # share of the time that may go into looking at smaller regions where nothing holds in the whole one
 WITH_ADVICE = "quasi_steady"  # whose refusals get such advice
+FOR_SUMS = 0.2  # share of the time kept for sums that nearly have equations of their own
 FOR_SLOW = 0.3  # share of the time kept for variables so slow that they may be held
 
 
@@ -31,6 +34,13 @@ def unspent(chain: Chain, question: Question) -> float:
     spent = chain.certificate.error
     bound = 0.0 if spent is None or spent.bound is None else spent.bound
     return (question.tolerance - bound) / (1.0 + bound)
+
+
+def sums_to_find(chain: Chain, question: Question) -> bool:
+    """Whether there are species that the question does not ask for, which could be added up."""
+    seen = set(question.observables)
+    free = [id for id in compile_model(chain.coarse).system.states if id not in seen]
+    return len(free) > 1 and not {s.id for s in chain.fine.species} <= seen
 
 
 def reduce(
@@ -49,7 +59,7 @@ def reduce(
     equal; conserved totals), then fast
     variables in quasi-steady state
     as far as the question's tolerance allows over its whole region, then variables so slow that they may be held at
-    their start, for what is left of the tolerance. With `formulas`, only variables that follow from the
+    their start, then sums in place of variables that the observables do not name, for what is left of the tolerance. With `formulas`, only variables that follow from the
     others by formula are eliminated: the reduced model then has no algebraic equations, which many simulators cannot
     solve. Stops at `time_limit` seconds (None: no limit) or
     at Ctrl-C with the best chain so far. `explain` prints the path in words. Errors: InputError; SimulationError when the model itself cannot be run.
@@ -88,6 +98,15 @@ def reduce(
                     note=lambda s, t: note(0.7 + 0.3 * s, t),
                 )
             )  # fmt: skip
+            chain = Chain(fine, tuple(bridges))
+            if sums_to_find(chain, question):
+                left = min(limit - (time.monotonic() - begin), 3600.0)
+                keep(
+                    lump_nearly(
+                        chain, question, tolerance=unspent(chain, question), time_limit=max(left, FOR_SUMS * share),
+                        note=lambda s, t: note(0.9, t),
+                    )
+                )  # fmt: skip
             left = min(limit - (time.monotonic() - begin), FOR_ADVICE * limit, 3600.0)
             if not Chain(fine, tuple(bridges)).reductions:
                 note(0.95, "trying a smaller region")

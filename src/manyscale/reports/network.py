@@ -19,6 +19,8 @@ STATES = {  # state of a species -> what it means, for the legend
     "eliminated": "fast: follows the kept ones, has no equation of its own",
     "held": "so slow that it stays as it is",
     "conserved": "computed from a conserved total",
+    "summed": "part of a sum that has an equation of its own",
+    "equal": "always equal to another species",
     "pruned": "left out: the observables do not need it",
     "fixed": "held fixed by the model itself",
 }

@@ -54,6 +54,7 @@ NAMES = {  # bridge -> what it does, in words
     "freeze": "So slow that it stays as it is",
     "lump": "Sums with equations of their own",
     "lump_backward": "Variables that stay equal",
+    "lump_near": "Sums with nearly equations of their own",
 }
 
 
@@ -165,7 +166,13 @@ def found(study: Mapping[str, Any], real: list) -> str:
             f"{count(lost, 'equation')} of {dimension['full']} {_follows(lost)} exactly from conserved totals."
         )
     held = [id for bridge in real for id in bridge["eliminated"] if bridge["name"] == "freeze"]
-    fast = [id for bridge in real for id in bridge["eliminated"] if bridge["name"] != "freeze"]
+    summed = [id for bridge in real for id in bridge["eliminated"] if bridge["name"] in ("lump", "lump_near")]
+    equal = [id for bridge in real for id in bridge["eliminated"] if bridge["name"] == "lump_backward"]
+    fast = [id for bridge in real for id in bridge["eliminated"] if id not in {*held, *summed, *equal}]
+    if summed:
+        parts.append(f"The observables see only sums of {listing(summed)}, which have equations of their own.")
+    if equal:
+        parts.append(f"{listing(equal)} always equal{'s' if len(equal) == 1 else ''} another species.")
     if fast:
         parts.append(
             f"{listing(fast)} {'is' if len(fast) == 1 else 'are'} fast: after a short start "
@@ -178,7 +185,7 @@ def found(study: Mapping[str, Any], real: list) -> str:
         parts.append(
             f"{listing(held)} {'is' if len(held) == 1 else 'are'} so slow that nothing is lost by holding {'it' if len(held) == 1 else 'them'} at the start."
         )
-    refused = [one for one in study["refusals"] if one["name"] not in ("conserve", "prune")]
+    refused = [one for one in study["refusals"] if one["name"] not in (*EXACT, "lump", "lump_backward", "lump_near")]
     if not real and refused:
         parts.append(f"No species could be treated as fast: {refused[0]['reason'].rstrip('.')}.")
     if not parts:

@@ -239,12 +239,11 @@ def summary(model: Model) -> dict[str, Any]:
 
 
 def dimension(chain: Chain) -> dict[str, int]:
-    """Numbers of differential equations: of the model, without conserved ones, and of the reduced model."""
+    """Numbers of differential equations: of the model, without conserved and unneeded ones, and of the reduced model."""
     conserved = full = _differential(chain.fine)
     for bridge in chain.bridges:
-        if bridge.name == "conserve":
-            conserved = _differential(bridge.coarse)
-            break
+        if bridge.name in EXACT:
+            conserved -= _differential(bridge.fine) - _differential(bridge.coarse)
     return {"full": full, "conserved": conserved, "reduced": _differential(chain.coarse)}
 
 

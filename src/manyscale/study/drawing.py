@@ -23,6 +23,9 @@ ELIMINATED_BY = {
     "conserve": "conserved",
     "prune": "pruned",
     "freeze": "held",
+    "lump": "summed",
+    "lump_near": "summed",
+    "lump_backward": "equal",
 }  # every other bridge eliminates fast species
 
 

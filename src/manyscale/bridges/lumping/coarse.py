@@ -20,7 +20,7 @@ from manyscale.model.expr import ONE, ZERO, Expr, Mul, Number, RateOf, Symbol, a
 from manyscale.model.model import Model
 from manyscale.model.parts import Parameter, Participant, Reaction, Rule, Species
 
-FILLINGS = ("leading", "spread")  # states y with a given Ly: all of a lump in its first species, or in all of them
+FILLINGS = ("leading", "spread")  # states y with a given Ly: all of a lump in one species of its own, or in all of them
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,15 @@ def unsupported(model: Model, system: System) -> str | None:
 
 
 class Rewriting:
-    """The coarse model of one lumping. keeps(id): a fine quantity is a function of the lumped variables."""
+    """The coarse model of one lumping. keeps(id): a fine quantity is a function of the lumped variables. filling: one of
+    FILLINGS, or "shares", which then say what part of its sum each member is."""
 
     def __init__(
         self, model: Model, system: System, rows: Sequence[Row], keeps: Callable[[str], bool],
-        observables: Collection[str] = (), filling: str = "leading",
+        observables: Collection[str] = (), filling: str = "leading", shares: Mapping[str, float] | None = None,
     ):  # fmt: skip
         self.model, self.system, self.rows, self.keeps = model, system, rows, keeps
-        self.observables = set(observables)
+        self.observables, self.shares = set(observables), shares or {}
         self.taken = set(model.by_id) | {k.id for r in model.reactions for k in r.local} | {"time", "avogadro", "pi"}
         self.states = system.states
         self.single = {self.states[next(iter(row))] for row in rows if len(row) == 1}
@@ -134,6 +135,10 @@ class Rewriting:
                 continue
             if any(len(self._memberships[i]) > 1 for i in row):
                 raise UnsupportedError("lump", "lumps that share species cannot be spread")
+            if filling == "shares":
+                names = [self.states[i] for i in row]
+                found |= {name: mul(Number(self.shares[name]), Symbol(id)) for name in names}
+                continue
             norm = sum(x * x for x in row.values())
             found |= {self.states[i]: mul(Number(float(x / norm)), Symbol(id)) for i, x in row.items()}
         return found
