@@ -81,6 +81,23 @@ def test_a_circuit_without_units_is_refused():
         ms.burden(parts.repressilator())
 
 
+def test_dilution_is_taken_off_once_whatever_the_losses_are_called():
+    """Dilution and degradation written apart, or together: the same cell. What growth does not dilute keeps its loss."""
+
+    def gene(losses, rates):
+        return ms.model("gene", species={"X": "0 nM", "S": "1 nM"}, parameters={"k": "1 nM/s", **rates},
+                        reactions=["m: -> X; k", *losses])  # fmt: skip
+
+    together = ms.burden(gene(["l: X -> ; d*X"], {"d": "0.003 1/s"}))
+    for mu in (0.0005, 0.0002, 0.001):  # more, and less, than growth
+        apart = ms.burden(gene(["a: X -> ; mu*X", "b: X -> ; e*X"], {"mu": f"{mu} 1/s", "e": f"{0.003 - mu} 1/s"}))
+        assert apart.values["X"] == pytest.approx(together.values["X"], rel=1e-9)
+        assert apart.growth_rate == pytest.approx(together.growth_rate, rel=1e-9)
+    signal = ms.burden(gene(["l: X -> ; d*X", "s: S -> ; d*S"], {"d": "0.003 1/s"}))
+    run = ms.simulate(signal.model, [0.0, 5.0], values={"S": 1.0}, rtol=1e-9)
+    assert run["S"][-1] == pytest.approx(np.exp(-0.003 * 300), rel=1e-6)
+
+
 def test_a_protease_that_holds_its_substrate_is_degradation():
     """What a complex loses when it comes apart without the protein is counted: books exact, level as in the plain model."""
     circuit = ms.connect(parts.constitutive("X", production="1e-5 nM/s"), parts.degradation("X"))

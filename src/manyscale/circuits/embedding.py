@@ -72,6 +72,10 @@ def _told(found: Roles) -> list[str]:
         said.append(
             f"{templates} is read as mRNA of {id}, which is made in proportion to it; give it a length if it is a protein"
         )
+    if found.kept:
+        said.append(
+            f"{', '.join(found.kept)}: the total stays, as of a gene that is copied with the cell, and costs nothing"
+        )
     return said
 
 
@@ -168,23 +172,31 @@ def _reactions(circuit: Model, found: Roles, units: HostUnits, growth: float, re
     """(reactions that convert or lose, {protein: what of it is degraded, in molecules per time})."""
     reactions: list[Reaction] = []
     losses: dict[str, list[Expr]] = {}
-    amounts = {s.id for s in circuit.species}
-    constants = _constants(circuit)
+    amounts, constants = {s.id for s in circuit.species}, _constants(circuit)
+    diluted = {*found.proteins, *found.rnas, *found.released}
+    left = dict.fromkeys(diluted, growth)  # what of dilution is still to be found in the circuit's losses
     for r in circuit.reactions:
         what, id = found.kinds[r.id]
         if what == "makes":
             continue
         rate = units.rate(r.rate)  # type: ignore[arg-type]
         lost = {k: -float(x) for k, x in net_change(r, circuit).items()}
-        if what == "loses":
-            slope = differentiate(rate, id) if id else rate
-            if lost == {id: 1.0} and not symbols(slope) & amounts:
-                active = evaluate(slope, constants) - growth
-                if active <= 1e-12 * growth:
+        if what == "loses" and lost == {id: 1.0} and id in diluted:
+            slope = differentiate(rate, id)
+            if symbols(slope) & amounts:
+                remarks.append(f"{r.id} is no first-order loss: it is degradation, beside dilution")
+            else:
+                whole = evaluate(slope, constants)
+                dilution = min(left[id], whole)
+                left[id] -= dilution
+                if whole - dilution <= 1e-12 * growth:
                     remarks.append(f"{r.id} is no faster than dilution by the unburdened cell, which takes its place")
                     continue
-                rate = rate - Number(growth) * Symbol(id)
-                remarks.append(f"{r.id}: {growth:.4g} of its rate constant is dilution, {active:.4g} degradation")
+                if dilution > 0:
+                    rate = rate - Number(dilution) * Symbol(id)
+                    remarks.append(
+                        f"{r.id}: {dilution:.4g} of its rate constant is dilution, {whole - dilution:.4g} degradation"
+                    )
         for protein in found.proteins:
             copies = sum(x * found.forms[protein].get(k, 0.0) for k, x in lost.items())
             if abs(copies) > 1e-9:

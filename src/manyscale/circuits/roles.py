@@ -25,7 +25,8 @@ __all__ = ["Roles", "net_change", "roles"]
 class Roles:
     """kinds: reaction -> (makes, loses or converts; the species if it is one). proteins, rnas: what is made. messages: protein ->
     {reaction that translates it: its mRNA}, only for proteins with explicit mRNAs. forms: protein or RNA -> {species:
-    copies in it}. released: species that hold some -> {what is left of it: copies} when growth takes them away."""
+    copies in it}. released: species that hold some -> {what is left of it: copies} when growth takes them away. kept: free
+    forms of what is neither made nor lost, whose total stays."""
 
     kinds: Mapping[str, tuple[str, str]]
     proteins: tuple[str, ...]
@@ -33,6 +34,7 @@ class Roles:
     messages: Mapping[str, Mapping[str, str]]
     forms: Mapping[str, Mapping[str, float]]
     released: Mapping[str, Mapping[str, float]]
+    kept: tuple[str, ...] = ()
 
     def makers(self, id: str, circuit: Model) -> list[Reaction]:
         """Reactions that make this species from nothing."""
@@ -61,8 +63,8 @@ def roles(circuit: Model, lengths: Mapping[str, float]) -> Roles:
                 f"{id!r} is translated from {', '.join(sorted(set(found.values())))} and also made by {other[0]!r} without "
                 "an mRNA; write both ways with an mRNA, or both without"
             )
-    forms, released = _composition(circuit, kinds, [*proteins, *sorted(rnas)])
-    return Roles(kinds, proteins, tuple(sorted(rnas)), templates, forms, released)
+    forms, released, kept = _composition(circuit, kinds, [*proteins, *sorted(rnas)])
+    return Roles(kinds, proteins, tuple(sorted(rnas)), templates, forms, released, kept)
 
 
 def net_change(reaction: Reaction, circuit: Model) -> dict[str, Fraction]:
@@ -155,7 +157,7 @@ def _vanishes(formula, circuit: Model) -> bool:
 
 
 def _composition(circuit: Model, kinds, made: list[str]):
-    """(forms, released) of `Roles` from conserved sums."""
+    """(forms, released, kept) of `Roles` from conserved sums."""
     ids = [s.id for s in circuit.species if not (s.boundary or s.constant)]
     converting = [r for r in circuit.reactions if kinds[r.id][0] == "converts"]
     laws, consuming = _sums(circuit, ids, converting, made)
@@ -188,7 +190,12 @@ def _composition(circuit: Model, kinds, made: list[str]):
                     f"what is left of {s!r} without its protein is not clear; found {', '.join(free) or 'nothing'}"
                 )
             released[s][free[0]] = float(law[s] / law[free[0]])
-    return forms, released
+    lost = {k for r in circuit.reactions if kinds[r.id][0] == "loses" for k in net_change(r, circuit)}
+    kept = tuple(
+        free for law in others if not lost & set(law)
+        for free in [x for x in ids if x in law and x not in held and sum(x in other for other in others) == 1][:1]
+    )  # fmt: skip
+    return forms, released, kept
 
 
 def _sums(circuit: Model, ids: Sequence[str], converting: Sequence[Reaction], made: Sequence[str]):
