@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from manyscale.model.model import Model
+from manyscale.model.fingerprint import source_hash
 from manyscale.scales.group import Group
 
 __all__ = [
@@ -118,13 +116,6 @@ class Refusal:
 def weakest(tiers: Iterable[str]) -> str:
     """The tier of a whole that has parts of these tiers ("exact" for no parts)."""
     return min(tiers, key=TIERS.index, default="exact")
-
-
-def source_hash(model: Model) -> str:
-    """SHA-256 of everything in a model that has a meaning (not of notes on the model itself)."""
-    silent = ("meta", "remarks")
-    parts = tuple((f.name, getattr(model, f.name)) for f in dataclasses.fields(model) if f.name not in silent)
-    return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 @cache

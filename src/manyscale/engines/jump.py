@@ -93,7 +93,7 @@ class _Work:
         threads = min(cores(), -(-len(out) // self.code.lanes))
         try:
             self.jumps, status, path, t, reaction = _core.run_lanes(
-                self.code.model, self.p, scale, constants, start, self.times, self.seed, 0, out, done, threads,
+                self.code.model, self.p, scale, constants, start, self.times, self.seed, self.first, out, done, threads,
                 self.max_steps, self.progress,
             )  # fmt: skip
             if status != "reached":

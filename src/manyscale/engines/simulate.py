@@ -24,6 +24,7 @@ LEVELS = {
     "hybrid": "hybrid",
     "slow_scale": "slow_scale",
 }  # level -> module of this package with `simulate_<module>`, imported on use
+MANY = ("keep", "file", "observables", "width")  # options of engines/ensembles.py
 ONCE = {"ode"}  # levels at which every replicate is the same
 
 
@@ -57,6 +58,15 @@ def _options(level: str, run_level: Callable, common: Mapping[str, object], spec
     return {name: value for name, value in common.items() if name in known and _meant(name, value)} | dict(special)
 
 
+def _many(run_level: Callable, model: Model, times, given: dict, level: str, options: dict):
+    """What the options that concern many paths ask for."""
+    from manyscale.engines.ensembles import simulate_many
+
+    if "first" not in inspect.signature(run_level).parameters:
+        raise InputError(f"level {level!r} has no {', '.join(options)}; levels jump, tau and langevin have")
+    return simulate_many(run_level, compile_model(model), times, given, level=level, **options)
+
+
 def _meant(name: str, value: object) -> bool:
     return name != "max_steps" or value is not None
 
@@ -72,7 +82,8 @@ def simulate(model: Model | str | Path, times, *, level: str = "ode", values: Ma
     or one per state; default: scaled to each state's magnitude). method: "auto", "bdf", "rosenbrock" or "explicit".
     level "jump": exact paths of the jump process (Gillespie), repeatable by `seed`; counts: amounts without units are
     numbers of molecules. max_steps: steps, or jumps, until it gives up. Level "lna" (linear noise)
-    gives means and covariances. Other options: those of the level's `simulate_<level>`.
+    gives means and covariances. Other options: those of the level's `simulate_<level>`, and for many paths `keep`, `file`,
+    `observables` and `width`: see `engines.ensembles.simulate_many`.
 
     Returns a Trajectory; with `replicates` its values have shape (replicate, time) (equal rows at level "ode").
     Errors: InputError for what cannot be run; SimulationError when the method gives up, with what had been computed in
@@ -87,8 +98,12 @@ def simulate(model: Model | str | Path, times, *, level: str = "ode", values: Ma
     run_level = engine(level)
     common = {"values": values, "seed": seed, "progress": bar, "rtol": rtol, "atol": atol, "method": method, "counts": counts,
               "replicates": replicates, "max_steps": max_steps}  # fmt: skip
+    own = inspect.signature(run_level).parameters
+    many = {name: options.pop(name) for name in MANY if name in options and name not in own}
     given = _options(level, run_level, common, options)
     try:
+        if many:
+            return _many(run_level, model, times, given, level, many)
         run = run_level(compile_model(model), times, **given)
     finally:
         if isinstance(bar, Progress):

@@ -14,6 +14,13 @@ from manyscale.model.model import Model
 from manyscale.model.parts import Reaction, Species
 
 
+def open_dataset(path):
+    """The xarray dataset in a NetCDF file, read when it is used; close it, or use it in a `with`."""
+    import xarray as xr
+
+    return xr.open_dataset(path, engine="h5netcdf")
+
+
 class Trajectory:
     """Time course of a model.
 
@@ -100,6 +107,13 @@ class Trajectory:
             extent = model.extent_units or model.substance_units
             return f"{extent}/{model.time_units}" if extent and model.time_units else None
         return getattr(part, "units", None)
+
+    @property
+    def ensemble(self):
+        """Quantiles, histograms, correlations and spectra of replicates: see `Ensemble`."""
+        from manyscale.engines.ensembles_view import Ensemble
+
+        return Ensemble(self)
 
     def to_pandas(self):
         """A pandas table: index `time` (or replicate and time), one column per id."""
