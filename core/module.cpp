@@ -8,6 +8,7 @@ void bind_hybrid(nanobind::module_& m);
 void bind_jump(nanobind::module_& m);
 void bind_leap(nanobind::module_& m);
 void bind_lumping(nanobind::module_& m);
+void bind_slow_scale(nanobind::module_& m);
 }
 
 NB_MODULE(_core, m) {
@@ -19,4 +20,5 @@ NB_MODULE(_core, m) {
   manyscale::bind_jump(m);
   manyscale::bind_leap(m);
   manyscale::bind_lumping(m);
+  manyscale::bind_slow_scale(m);
 }

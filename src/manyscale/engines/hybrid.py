@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from manyscale import _core
+from manyscale.engines.molecules import next_size, seed_number, stochastic_start, whole_molecules
 from manyscale.engines.ode import output_times
-from manyscale.engines.start import initial_state, without_value
 from manyscale.engines.trajectory import Trajectory
 from manyscale.errors import InputError, SimulationError, UnsupportedError
 from manyscale.kernels.flatten import near
@@ -20,8 +20,6 @@ from manyscale.kernels.kernel import Kernel
 from manyscale.kernels.propensity_code import PropensityCode, propensity_code
 
 TREATMENTS = ("jump", "langevin", "ode")
-CHUNK_SECONDS = 0.5  # between two looks at interruption
-WHOLE = 1e-6  # how far from a whole number of molecules a start may be without a remark
 TOLD = 8  # reactions in one remark
 TIMED_STEPS = 50.0  # at least so many steps where propensities depend on time itself
 FAILURES = {
@@ -61,32 +59,9 @@ def simulate_hybrid(kernel: Kernel, times, *, values: Mapping[str, float] | None
 
 def whole_start(code: PropensityCode, values: Mapping[str, float] | None):
     """(p, what one molecule is in units of each state, molecules at the start, remarks). Errors: InputError."""
-    kernel = code.kernel
-    y, p = initial_state(kernel, values)
-    missing = without_value(kernel, p)
-    if missing:
-        raise InputError(f"no value for {missing}; give one in the model or with values={{...}}")
-    scale = code.scale(p)
-    exact = y / scale
-    start = np.round(exact)
-    if (start < 0).any():
-        worst = kernel.system.states[int(np.argmin(start))]
-        raise InputError(f"{worst} starts with {start.min():g} molecules; give a number that is not negative")
-    remarks = list(code.system.remarks)
-    off = np.flatnonzero(np.abs(exact - start) > WHOLE * np.maximum(1.0, np.abs(exact) * 1e-6))
-    if len(off):
-        named = ", ".join(f"{kernel.system.states[i]} ({exact[i]:g})" for i in off[:3])
-        remarks.append(f"numbers of molecules were rounded to whole ones: {named}")
-    return p, scale, start, remarks
-
-
-def seed_number(seed: int | None) -> int:
-    """A seed for the core. Errors: InputError."""
-    if seed is None:
-        return int.from_bytes(os.urandom(8), "little") >> 1
-    if not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
-        raise InputError(f"seed={seed!r}: give a whole number from 0 to 2**63 - 1")
-    return int(seed)
+    y, p = stochastic_start(code.kernel, values)
+    scale, remarks = code.scale(p), list(code.system.remarks)
+    return p, scale, whole_molecules(code.kernel, y / scale, remarks), remarks
 
 
 def _limits(langevin: float, ode: float, leap: float, tolerance: float, longest: float) -> np.ndarray:
@@ -150,8 +125,7 @@ class _Work:
                 if status != "reached":
                     self._fail(status, path, t, reaction)
                 done += size
-                took = max(time.monotonic() - begun, 1e-4)
-                size = int(np.clip(size * CHUNK_SECONDS / took, 1, max(4 * size, 64)))
+                size = next_size(size, time.monotonic() - begun)
                 if self.progress is not None:
                     self.progress(done / count)
         except (KeyboardInterrupt, SimulationError) as stop:

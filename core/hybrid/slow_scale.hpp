@@ -1,0 +1,84 @@
+// Slow-scale simulation (Cao, Gillespie & Petzold, J. Chem. Phys. 122:014116, 2005; E, Liu & Vanden-Eijnden, J. Chem.
+// Phys. 123:194107, 2005): only slow reactions jump, at the mean of their propensities over the stationary law of the
+// fast ones, which are kept in blocks. What a block can be conserved at is a node of a graph: laws are made by the
+// caller where a path comes for the first time.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "jump/philox.hpp"
+
+namespace manyscale {
+
+struct Lists {  // one after the other
+  std::vector<int32_t> start, item;
+  int count() const { return static_cast<int>(start.size()) - 1; }
+};
+
+struct SlowNetwork {
+  int states = 0, reactions = 0;
+  std::vector<double> constant;  // propensity = constant * n (n - 1) ... over slow reactants * factors of blocks
+  Lists reactants;               // slow states, repeated by their order
+  Lists changed;                 // slow states
+  std::vector<int32_t> change;
+  Lists reads;                   // blocks whose law enters the propensity of a reaction
+  Lists touches;                 // blocks that a reaction changes
+  Lists members;                 // per block: states that only it knows
+};
+
+// A block with all its conserved sums given.
+struct SlowNode {
+  std::vector<double> factor;       // per reaction: mean of what the block brings to its propensity
+  std::vector<double> variation;    // per reaction: variance of that over its mean squared
+  double relaxation = 0.0;          // slowest rate at which the law is reached (infinite: it has one state)
+  std::vector<int32_t> successor;   // per reaction: node after it; -1: not known yet
+  std::vector<double> deviation;    // per reaction: share by which it leaves means away from those of the node after it
+  std::vector<double> cumulative;   // of the law
+  std::vector<double> values;       // (states of the law, members)
+};
+
+enum class SlowStatus { reached, unknown, paused, step_limit, not_finite };
+
+struct SlowEnd {
+  SlowStatus status = SlowStatus::reached;
+  int block = -1, node = -1, reaction = -1;
+};
+
+class SlowScale {
+ public:
+  explicit SlowScale(SlowNetwork network);
+  int add(int block, SlowNode node);
+  void connect(int block, int node, int reaction, int successor, double deviation) {
+    nodes_[block][node].successor[reaction] = successor, nodes_[block][node].deviation[reaction] = deviation;
+  }
+  // Paths `first`, `first + 1`, ... from these molecules and nodes.
+  void start(const double* counts, const int32_t* nodes, uint64_t seed, uint64_t first);
+  // `paths` of them to the last of `count` times, from where it stopped; `budget` jumps at most in this call. out: (paths,
+  // times, states).
+  SlowEnd run(const double* times, int count, double* out, int64_t paths, int64_t budget, int64_t most_steps);
+  const SlowNetwork& network() const { return network_; }
+  int64_t jumps() const { return jumps_; }
+  int64_t done() const { return path_; }
+  double t() const { return t_; }          // of the path that it is on
+  double elapsed() const { return elapsed_ + t_; }  // of all paths
+  // Per block: integral over time of all paths of the relative error of what is read from it.
+  const std::vector<double>& disturbed() const { return disturbed_; }
+
+ private:
+  void start_path();
+  SlowEnd advance(const double* times, int count, double* out, int64_t& budget, int64_t most_steps);
+  double propensities();
+  void observe(double* row);
+  void disturb(double dt);
+  SlowNetwork network_;
+  std::vector<std::vector<SlowNode>> nodes_;
+  std::vector<double> x_, start_, a_, disturbed_;
+  std::vector<int32_t> at_, start_at_;
+  uint64_t seed_ = 0, first_ = 0;
+  Philox random_{0, 0};
+  double t_ = 0.0, next_ = 0.0, elapsed_ = 0.0;
+  int row_ = 0, pending_ = -1;
+  int64_t jumps_ = 0, own_jumps_ = 0, path_ = 0;
+};
+
+}  // namespace manyscale
