@@ -254,7 +254,9 @@ bool LeapPath::acceptable(int fired, bool checked) {
   if (fired >= 0)
     for (int e = model.changed.start[fired]; e < model.changed.start[fired + 1]; ++e)
       moved_[model.changed.item[e]] += model.change[e];
-  return *std::min_element(moved_.begin(), moved_.end()) >= 0.0;
+  if (*std::min_element(moved_.begin(), moved_.end()) < 0.0) return false;
+  // where a condition becomes true is found by smaller leaps, at last by jumps
+  return model.condition.count() == 0 || !field_.condition(t_, moved_.data());
 }
 
 // What a leap that is taken back has told about the future.

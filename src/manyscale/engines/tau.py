@@ -34,9 +34,9 @@ def simulate_tau(kernel: Kernel, times, *, values: Mapping[str, float] | None = 
     "explicit" (Cao, Gillespie & Petzold 2006), "second_order" (Anderson & Koyama 2012), "implicit" (Rathinam et al. 2003:
     for fast reversible reactions; means are right, fluctuations of what is fast are too small), "trapezoidal" (Cao &
     Petzold 2005: implicit, fluctuations kept), or "auto": second_order, implicit where that allows leaps a hundred times
-    longer. until: a condition that ends a path, looked at after each leap or jump; see `LeapWork`. first: number of the
-    first replicate. Values are whole molecules, never negative, and conserved sums stay
-    exactly. Errors: as at level "jump".
+    longer. until: a condition that ends a path; the leap in which it becomes true is done again in smaller ones, at last
+    by jumps (what is true within a leap only is not seen). first: number of the first replicate. Values are whole
+    molecules, never negative, and conserved sums stay exactly. Errors: as at level "jump".
     """
     options = {"gaussian": False, "scheme": scheme_name(method), **step_options(epsilon, step)}
     return LeapWork(kernel, counts, "tau", times, values, seed, max_steps, progress, options, until).paths(
