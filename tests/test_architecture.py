@@ -27,6 +27,7 @@ HEAVY = {  # package -> the only place that imports it
     "xarray": "engines/trajectory.py",
     "typer": "cli",
     "jinja2": "reports/html.py",
+    "rdflib": "circuits/sbol.py",
 }
 
 

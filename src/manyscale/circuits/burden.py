@@ -22,6 +22,7 @@ from manyscale.circuits.frontier import Isocost, Pareto, undominated
 from manyscale.circuits.module import Module
 from manyscale.circuits.polymerases import with_polymerases
 from manyscale.circuits.resources import Gene, Host, find_host, gene_ids, host_values, rising_numbers, with_genes
+from manyscale.circuits.sbol import is_sbol, read_sbol
 from manyscale.engines.simulate import as_model
 from manyscale.errors import InputError, SimulationError
 from manyscale.kernels import compile_model
@@ -227,6 +228,7 @@ def burden(
     remarks: tuple[str, ...] = ()
     design = None
     if isinstance(circuit, Module | Model | str | Path):
+        circuit = read_sbol(circuit) if is_sbol(circuit) else circuit
         design = circuit if isinstance(circuit, Module) else as_model(circuit)
         genes, model, remarks = embedded(cell, design.model if isinstance(design, Module) else design, lengths, units)
     else:

@@ -100,6 +100,11 @@ def as_module(part: Module | Model | str | Path, ports: Iterable[str] = (), kind
     """The module itself; a model or a path becomes one whose species are all ports (or only `ports`)."""
     if isinstance(part, Module):
         return part
+    if isinstance(part, str | Path) and "\n" not in str(part):
+        from manyscale.circuits.sbol import is_sbol, read_sbol
+
+        if is_sbol(part):
+            return read_sbol(part)
     model = as_model(part)
     wanted = list(ports)
     if not wanted:

@@ -72,7 +72,11 @@ def _wired(model: Model, found: Roles, at: Mapping[str, float]) -> Wiring:
                 if source != gene or slope:
                     effects[source, gene, "activates" if slope > 0 else "represses"] = None
     effects |= dict.fromkeys(_annihilations(model, found))
-    quiet = {free: members for free, members in closed.items() if not expressing & members and free not in made}
+    acting = {source for source, _, _ in effects}
+    quiet = {
+        free: members for free, members in closed.items()
+        if not expressing & members and free not in made and free not in acting
+    }  # fmt: skip
     sites: dict[str, None] = {}
     for free, members in quiet.items():
         for p in sorted({p for s in members for p in holders.get(s, ()) if p in found.proteins}):
@@ -145,7 +149,9 @@ def _sources(
             change = _mean(slopes, held) - _mean(slopes, forms - held)
             if change:
                 yield source, change
-    for s in sorted(read - on_promoter):
+    moved = {id for r in model.reactions for id in net_change(r, model)}
+    still = {s.id for s in model.species if not (s.boundary or s.constant) and s.id not in moved}  # copies of a gene
+    for s in sorted(read - on_promoter - still):
         for source in holders.get(s, [s]):
             if slopes[s]:
                 yield source, slopes[s]
