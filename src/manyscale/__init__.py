@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from manyscale.bridges.audit import audit
     from manyscale.bridges.bridge import Bridge, Chain
     from manyscale.bridges.certificate import Certificate, Refusal
+    from manyscale.bridges.rigorous import prove
     from manyscale.bridges.search import reduce
     from manyscale.bridges.verify import verify
     from manyscale.circuits.burden import burden
@@ -69,6 +70,7 @@ _PUBLIC = {  # public name -> module that defines it
     "load": "circuits.retroactivity",
     "measure": "scales",
     "nondimensionalize": "scales.nondimensional",
+    "prove": "bridges.rigorous",
     "read": "formats",
     "reduce": "bridges.search",
     "replay": "study",
@@ -106,6 +108,7 @@ __all__ = [  # `model` is the folder, and can be called: see model/__init__.py
     "measure",
     "model",
     "nondimensionalize",
+    "prove",
     "read",
     "reduce",
     "replay",

@@ -13,6 +13,7 @@ from manyscale.bridges.explain import explain as path_in_words
 from manyscale.bridges.freeze_search import freeze_slow
 from manyscale.bridges.lump_search import lump_nearly
 from manyscale.bridges.narrower import with_advice
+from manyscale.bridges.rigorous import prove
 from manyscale.bridges.time_search import reduce_in_time
 from manyscale.engines.simulate import as_model
 from manyscale.errors import SimulationError
@@ -50,6 +51,7 @@ def reduce(
     scales: Scales | None = None,
     time_limit: float | None = DEFAULT_LIMIT,
     formulas: bool = False,
+    rigorous: bool = False,
     explain: bool = False,
     progress: Callable[..., None] | None = None,
 ) -> Chain:
@@ -61,7 +63,7 @@ def reduce(
     as far as the question's tolerance allows over its whole region, then variables so slow that they may be held at
     their start, then sums in place of variables that the observables do not name, for what is left of the tolerance. With `formulas`, only variables that follow from the
     others by formula are eliminated: the reduced model then has no algebraic equations, which many simulators cannot
-    solve. Stops at `time_limit` seconds (None: no limit) or
+    solve. With `rigorous`, up to 20 seconds more go into proving bounds (see `prove`). Stops at `time_limit` seconds (None: no limit) or
     at Ctrl-C with the best chain so far. `explain` prints the path in words. Errors: InputError; SimulationError when the model itself cannot be run.
     """
     note = progress or (lambda *_: None)
@@ -123,6 +125,8 @@ def reduce(
     except KeyboardInterrupt:
         refusals.append(Refusal("search", "interrupted; this is the best so far"))
     chain = Chain(fine, tuple(bridges), tuple(refusals))
+    if rigorous:
+        chain = prove(chain, question, progress=lambda s, t: note(0.95, t))
     if explain:
         print("\n".join(path_in_words(chain, question)))
     return chain

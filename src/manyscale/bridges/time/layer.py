@@ -32,6 +32,8 @@ class LayerProjection:
 
     restrict: slow coordinate -> formula over fine ids. guesses: variable of an algebraic equation -> the fine model's id
     near whose value at the end of the layer it starts ("": near 0). time: length of the layer; 0 restricts without projecting.
+    required: relative agreement at the end of the layer without which there is no answer (SimulationError); None: the
+    uncorrected start is the answer then.
     """
 
     fine: Model
@@ -41,6 +43,7 @@ class LayerProjection:
     guesses: Mapping[str, str]
     time: float
     positive: tuple[str, ...] = field(default=())
+    required: float | None = None
 
     def __call__(self, values: Mapping[str, float]) -> dict[str, float]:
         start = self._slow(values)
@@ -58,6 +61,8 @@ class LayerProjection:
         try:
             corrected = self._corrected(values, new, start, goal)
         except SimulationError:
+            if self.required is not None:
+                raise
             corrected = start
         return {**new, **dict(zip(self.restrict, corrected))}
 
@@ -81,12 +86,15 @@ class LayerProjection:
             miss = goal - np.array([float(run[id][-1]) for id in ids])
             worst = float(np.max(np.abs(miss) / size, initial=0.0))
             if not np.isfinite(worst) or worst > last:
-                return start
+                last = np.inf
+                break
             last = worst
             guess = guess + miss
             guess = np.where((start >= 0) & (guess < 0), 0.0, guess)
             if worst < CLOSE:
                 break
+        if self.required is not None and not last <= self.required:
+            raise SimulationError("no start of the small model meets the fine one at the end of the initial layer")
         return guess if last < 1e-2 else start
 
 

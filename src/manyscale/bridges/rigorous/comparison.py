@@ -1,0 +1,300 @@
+"""Validated enclosures of the coarse model and of its distance from the fine one, over many boxes at once.
+
+Slow coordinates: differential inequalities face by face (Mueller 1926; Walter, Differential and Integral Inequalities,
+1970), each coordinate by the exponential of its own slope, so that fast decay needs no small steps. Deviations: the
+comparison system of `problem` with the largest coefficients over everything that one step can reach, which is checked
+to contain itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from manyscale.bridges.rigorous import intervals as iv
+from manyscale.bridges.rigorous.exponential import exponential
+from manyscale.bridges.rigorous.intervals import Interval
+from manyscale.bridges.rigorous.problem import Problem, fast, parameter, slow
+
+TRIES = 6  # enlargements of what a step may reach
+MEETING = 1e-4  # relative distance at the end of the layer that a projected start may leave
+UP = 1.0 + 1e-12  # covers rounding of a few operations on nonnegative numbers
+
+
+def steps(horizon: float, marks: tuple[float, ...] = (), first: float = 1e-6, growth: float = 0.15,
+          longest: float = 0.0125) -> np.ndarray:  # fmt: skip
+    """Times 0 = t_0 < ... < t_K = horizon: growing steps, then even ones; `marks` are among them."""
+    times, t = [0.0], 0.0
+    while t < horizon:
+        t += horizon * min(max(growth * t / horizon, first), longest)
+        times.append(min(t, horizon))
+    return np.unique([*times, *(m for m in marks if 0 < m < horizon)])
+
+
+@dataclass
+class Enclosure:
+    """What is known after a run, per box: error (k, N) and size (k, N) of each observable (upper bound of the largest
+    deviation, lower bound of the largest value); reason why a box died, by time (N,), inf where it lives."""
+
+    ids: tuple[str, ...]
+    error: np.ndarray
+    size: np.ndarray
+    died: np.ndarray
+
+    @property
+    def bound(self) -> np.ndarray:
+        """(N,) the largest relative error; inf where nothing is known."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = np.where(self.error == 0.0, 0.0, self.error / self.size)
+        share = np.where(np.isnan(share), np.inf, share).max(axis=0, initial=0.0)
+        return np.where(np.isfinite(self.died), np.inf, share)
+
+
+class Comparison:
+    """One run over boxes: `parameters` name -> interval (N,), `start` name -> interval of z and y at t = 0."""
+
+    def __init__(self, problem: Problem, parameters: Mapping[str, Interval], start: Mapping[str, Interval], late: Mapping[str, float],
+                 layer: float = 0.0):  # fmt: skip
+        self.p = problem
+        self.layer = layer  # time at which the coarse model's start makes it meet the fine one; 0: they start together
+        self.seen: list[tuple] = []
+        self.m, self.q = len(problem.z), len(problem.y)
+        self.count = len(next(iter(start.values()))[0])
+        self.inputs = {parameter(name): pair for name, pair in parameters.items()}
+        self.late = late
+        self.low = np.array([start[name][0] for name in problem.z], dtype=float)
+        self.high = np.array([start[name][1] for name in problem.z], dtype=float)
+        self.signed = [name in problem.positive for name in problem.z]
+        self.ids = tuple(problem.observables)
+        self.error = np.zeros((len(self.ids), self.count))
+        self.died = np.full(self.count, np.inf)
+        self.e = np.zeros((self.m, self.count))
+        h = [self.tight(node, self._slow_inputs(self.low, self.high)) for node in problem.h]
+        self.d = np.array([iv.magnitude(iv.sub(start[y], one)) for y, one in zip(problem.y, h)]).reshape(self.q, -1)
+        self.reach = np.concatenate([self.d, self.e])
+        self.now = np.zeros((len(self.ids), self.count))
+        first = {**self._slow_inputs(self.low, self.high), **{fast(y): start[y] for y in problem.y}}
+        self.size = np.array([self._least(self.tight(o[0], first)) for o in problem.observables.values()])
+        self.t = 0.0
+
+    @property
+    def dead(self) -> np.ndarray:
+        return np.isfinite(self.died)
+
+    def tight(self, node: int, inputs) -> Interval:
+        low, high = self.p.tape.tight(node, inputs)
+        return np.broadcast_to(low, (self.count,)), np.broadcast_to(high, (self.count,))
+
+    @staticmethod
+    def _least(a: Interval) -> np.ndarray:
+        return np.maximum(np.maximum(a[0], -a[1]), 0.0)
+
+    def _slow_inputs(self, low: np.ndarray, high: np.ndarray) -> dict:
+        return {**self.inputs, **{slow(name): (low[j], high[j]) for j, name in enumerate(self.p.z)}}
+
+    def run(self, times: np.ndarray, stop=lambda: False) -> Enclosure:
+        """Along all times; boxes that cannot be enclosed die."""
+        with np.errstate(all="ignore"):
+            for t in times[1:]:
+                if stop() or np.isfinite(self.died).all():
+                    self.died = np.minimum(self.died, self.t)
+                    break
+                self._step(t - self.t, t)
+                self.t = float(t)
+                if self.layer and self.t >= self.layer:
+                    self._restart()
+        return Enclosure(self.ids, self.error, self.size, self.died)
+
+    def _step(self, h: float, t: float) -> None:
+        low, high, box_low, box_high, good = self._tube(h)
+        good &= self._deviations(h, t, box_low, box_high)
+        if self.layer:
+            self.seen.append((h, box_low, box_high, self.reach))
+        self.low, self.high = low, high
+        self.died = np.where(good, self.died, np.minimum(self.died, self.t))
+        inputs = self._slow_inputs(low, high)
+        for k, (_, closed, _, _) in enumerate(self.p.observables.values()):
+            lowest = self._least(self.tight(closed, inputs)) - self.now[k]
+            self.size[k] = np.fmax(self.size[k], lowest)
+
+    # the start that the initial layer is projected out of
+
+    def _restart(self) -> None:
+        """At the end of the layer: from the coarse run that starts where the fine one does to the projected one, which
+        is at the fine one's slow coordinates now, and was off by what its equations make of that backwards in time."""
+        size = np.maximum(np.abs(self.low - self.e), np.abs(self.high + self.e))
+        for _, low, high, reach in self.seen:
+            size = np.maximum(size, np.maximum(np.abs(low), np.abs(high)) + reach[self.q :])
+        off = MEETING * np.maximum(size, 1e-12 * size.max(axis=0))
+        back = self.e + off
+        for h, low, high, reach in reversed(self.seen):
+            back, proven, inputs = self._backwards(h, low, high, reach, back)
+            self.died = np.where(proven, self.died, np.minimum(self.died, self.t))
+            self._observe(inputs, np.concatenate([reach[: self.q], reach[self.q :] + back]), 0.0)
+        self.low, self.high = self._clipped(self.low - self.e - off), self.high + self.e + off
+        self.e = off
+        self.reach = np.concatenate([self.d, self.e])
+        self.layer, self.seen = 0.0, []
+
+    def _backwards(self, h: float, low: np.ndarray, high: np.ndarray, reach: np.ndarray, now: np.ndarray):
+        """(distance of the two coarse runs during a step of the layer from that at its end, proven, what it holds on)."""
+        wide = now * 1.05
+        for _ in range(TRIES):
+            inputs = self._hull(low - wide, high + wide, reach)
+            matrix = np.zeros((self.count, self.m, self.m + 1))
+            for k in range(self.m):
+                for j in range(self.m):
+                    slope = self.tight(self.p.reduced[k][j], inputs)
+                    matrix[:, k, j] = np.maximum(-slope[0], 0.0) if k == j else iv.magnitude(slope)
+            whole = np.concatenate([matrix, np.zeros((self.count, 1, self.m + 1))], axis=1)
+            found = _reached(whole, now, h)
+            proven = np.all(found <= wide, axis=0)
+            if (proven | self.dead).all():
+                break
+            wide = np.where(proven, wide, np.maximum(np.where(np.isfinite(found), found, wide) * 1.1, wide))
+        return found, proven, inputs
+
+    # slow coordinates of the coarse model
+
+    def _tube(self, h: float):
+        """(low, high) after the step, (low, high) during it, and for which boxes that is proven."""
+        low, high = self.low, self.high
+        during = low.copy(), high.copy()
+        width = np.maximum(high - low, 1e-12 * np.maximum(np.abs(high), np.abs(low)))
+        for _ in range(TRIES):
+            ends = [self._face(j, during, h) for j in range(self.m)]
+            new_low, new_high = np.array([e[0] for e in ends]), np.array([e[1] for e in ends])
+            least, most = np.minimum(low, new_low), np.maximum(high, new_high)
+            inside = np.all((least >= during[0]) & (most <= during[1]), axis=0)
+            if (inside | self.dead).all():
+                break
+            slack = 0.1 * (most - least) + 1e-3 * width
+            wider = np.minimum(during[0], least - slack), np.maximum(during[1], most + slack)
+            wider = self._clipped(wider[0]), wider[1]
+            during = tuple(np.where(inside, a, b) for a, b in zip(during, wider))
+        return new_low, new_high, during[0], during[1], inside
+
+    def _clipped(self, low: np.ndarray) -> np.ndarray:
+        return np.where(np.array(self.signed)[:, None], np.maximum(low, 0.0), low)
+
+    def _face(self, j: int, during, h: float) -> tuple[np.ndarray, np.ndarray]:
+        name = slow(self.p.z[j])
+        inputs = self._slow_inputs(*during)
+        slope = self.tight(self.p.reduced[j][j], inputs)
+        below = self.tight(self.p.f[j], {**inputs, name: (self.low[j], self.low[j])})[0]
+        above = self.tight(self.p.f[j], {**inputs, name: (self.high[j], self.high[j])})[1]
+        down = below * _ramp(np.where(below < 0, slope[1], slope[0]), h, below >= 0)
+        up = above * _ramp(np.where(above > 0, slope[1], slope[0]), h, above <= 0)
+        low, high = iv.widened(self.low[j] + down, self.high[j] + up, 1e-14)
+        return (np.maximum(low, 0.0) if self.signed[j] else low), high
+
+    # deviations
+
+    def _deviations(self, h: float, t: float, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        now = np.concatenate([self.d, self.e])
+        reach = np.maximum(self.reach, now) * 1.05
+        proven = np.zeros(self.count, dtype=bool)
+        for _ in range(TRIES):
+            matrix, hull = self._matrix(low, high, reach)
+            found = _reached(matrix, now, h)
+            proven = np.all(found <= reach, axis=0)
+            if (proven | self.dead).all():
+                break
+            reach = np.where(proven, reach, np.maximum(np.where(np.isfinite(found), found, reach) * 1.1, reach))
+        self.reach = found
+        self._observe(hull, found, t)
+        after = np.einsum("nij,jn->in", exponential(matrix * (h * UP)), np.concatenate([now, np.ones((1, self.count))]))
+        after = np.minimum(after[:-1] * UP, found)
+        self.d, self.e = after[: self.q], after[self.q :]
+        self.now = self.far(hull, np.concatenate([self.d, self.e]))
+        return proven
+
+    def _hull(self, low: np.ndarray, high: np.ndarray, reach: np.ndarray) -> dict:
+        d, e = reach[: self.q], reach[self.q :]
+        inputs = self._slow_inputs(self._clipped(low - e), high + e)
+        closed = [self.tight(node, inputs) for node in self.p.h]
+        for y, one, gap in zip(self.p.y, closed, d):
+            least = one[0] - gap
+            inputs[fast(y)] = (
+                (np.maximum(least, np.minimum(one[0], 0.0)) if y in self.p.positive else least),
+                one[1] + gap,
+            )
+        return inputs
+
+    def _matrix(self, low: np.ndarray, high: np.ndarray, reach: np.ndarray):
+        """The comparison matrix (N, q + m + 1, q + m + 1), its last column the defect, and what it holds over."""
+        p, q, m = self.p, self.q, self.m
+        inputs = self._hull(low, high, reach)
+        result = np.zeros((self.count, q + m + 1, q + m + 1))
+        flow = [self.tight(node, inputs) for node in p.f]
+        for i in range(q):
+            terms = [iv.mul(self.tight(node, inputs), speed) for node, speed in zip(p.dh[i], flow)]
+            total = terms[0]
+            for term in terms[1:]:
+                total = iv.add(total, term)
+            result[:, i, -1] = iv.magnitude(total)
+        places = [(i, j, p.decay[i][j]) for i in range(q) for j in range(q)]
+        places += [(q + k, j, p.loss[k][j]) for k in range(m) for j in range(q)]
+        for k in range(m):
+            for j in range(m):
+                found = self.tight(p.reduced[k][j], inputs)
+                result[:, q + k, q + j] = found[1] if k == j else iv.magnitude(found)
+        for (i, j, _), found in zip(places, self.ranges([node for _, _, node in places], inputs)):
+            result[:, i, j] = found[1] if i == j else iv.magnitude(found)
+        return result, inputs
+
+    def ranges(self, nodes, inputs):
+        return self.p.tape.ranges(nodes, inputs)
+
+    # observables
+
+    def far(self, hull: Mapping, reach: np.ndarray) -> np.ndarray:
+        """(k, N) how far observables of fine and coarse model can be apart."""
+        d, e = reach[: self.q], reach[self.q :]
+        rows = []
+        for _, _, by_y, by_z in self.p.observables.values():
+            slopes = self.ranges([*by_y, *by_z], hull)
+            rows.append(sum(iv.magnitude(s) * x for s, x in zip(slopes, (*d, *e))) * UP + np.zeros(self.count))
+        return np.array(rows)
+
+    def _observe(self, hull: Mapping, reach: np.ndarray, t: float) -> None:
+        counted = np.array([t > self.late.get(id, 0.0) for id in self.ids])
+        self.error = np.maximum(self.error, np.where(counted[:, None], self.far(hull, reach), 0.0))
+
+
+def _ramp(slope: np.ndarray, h: float, back: np.ndarray) -> np.ndarray:
+    """(exp(slope h) - 1) / slope, rounded up, or down where `back` (the caller's rate points inward)."""
+    x = np.clip(slope * h, -700.0, 700.0)
+    value = np.where(np.abs(x) < 1e-5, h * (1.0 + 0.5 * x), h * np.expm1(x) / np.where(x == 0, 1.0, x))
+    return np.where(back, value * (1 - 1e-9), value * (1 + 1e-9))
+
+
+def _reached(matrix: np.ndarray, now: np.ndarray, h: float) -> np.ndarray:
+    """Bounds (n, N) during a step of w' <= M w + r from `now`: a fixed point of componentwise bounds, checked."""
+    square, drive = matrix[:, :-1, :-1], matrix[:, :-1, -1]
+    diagonal = np.einsum("nii->ni", square)
+    off = square - diagonal[:, :, None] * np.eye(square.shape[1])
+    start = now.T
+
+    def bound(w: np.ndarray) -> np.ndarray:
+        push = np.einsum("nij,nj->ni", off, w) + drive
+        rest = np.maximum(start, push / np.where(diagonal < 0, -diagonal, np.nan))
+        slow_ = start + h * push
+        grown = (start + h * push) * np.exp(np.minimum(np.maximum(diagonal, 0.0) * h, 600.0))
+        return np.where(diagonal < 0, np.fmin(rest, slow_), grown) * (1 + 1e-12)
+
+    w = start
+    for _ in range(40):
+        new = np.maximum(w, bound(w))
+        if np.all(new <= w * (1 + 1e-4)):
+            break
+        w = new
+    w = np.maximum(w, new) * 1.01 + 1e-290
+    for _ in range(3):
+        worse = bound(w) > w
+        if not worse.any():
+            break
+        w = np.where(worse, bound(w) * 1.1, w)
+    return np.where(np.all(bound(w) <= w, axis=1, keepdims=True), w, np.inf).T

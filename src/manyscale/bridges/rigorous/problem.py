@@ -1,0 +1,251 @@
+"""A quasi-steady bridge as a comparison problem: graphs of everything whose range a proof needs.
+
+With z the slow coordinates and y the fast variables of the fine model, z' = F(z, y), y' = G(z, y), and the coarse model
+zeta' = f(zeta) = F(zeta, h(zeta)), the deviations delta = y - h(z) and e = z - zeta obey
+
+    delta' = (G_y - Dh F_y) delta + r(z),    r = -Dh(z) f(z)
+    e'     = Df e + F_y delta
+
+with the matrices averaged along segments, so that their ranges over a convex hull contain them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from manyscale.bridges.bridge import Bridge
+from manyscale.bridges.rigorous.rational import Rational, rational
+from manyscale.bridges.rigorous.tape import Tape
+from manyscale.kernels import compile_model
+from manyscale.kernels.differentiate import partials
+from manyscale.kernels.graph import Graph
+from manyscale.kernels.system import System
+from manyscale.model.algebra import differentiate
+from manyscale.model.expr import Expr, Symbol, Time, add, mul, substitute, symbols, walk
+
+CHECKS = 8  # random points at which identities are checked
+AGREE = 1e-6
+
+
+class NotProvable(Exception):
+    """The bridge is outside what can be proven here; the message says why."""
+
+
+def slow(name: str) -> tuple:
+    return ("slow", name)
+
+
+def fast(name: str) -> tuple:
+    return ("fast", name)
+
+
+def parameter(name: str) -> tuple:
+    return ("parameter", name)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Nodes in one graph. z, y: names of slow coordinates and fast variables; f (m), h (q), dh (q, m), decay (q, q) =
+    G_y - Dh F_y, loss (m, q) = F_y, reduced (m, m) = Df; observables: name -> (value over z, y; value over z; slopes by y;
+    slopes of the closed form by z). start: z and y at t = 0 over fine ids."""
+
+    tape: Tape
+    z: tuple[str, ...]
+    y: tuple[str, ...]
+    f: list[int]
+    h: list[int]
+    dh: list[list[int]]
+    decay: list[list[int]]
+    loss: list[list[int]]
+    reduced: list[list[int]]
+    observables: Mapping[str, tuple[int, int, list[int], list[int]]]
+    start: Mapping[str, Expr]
+    positive: frozenset[str]  # z and y that are never negative
+
+
+def problem(bridge: Bridge, ids: Sequence[str], positive: frozenset[str]) -> Problem:
+    """The comparison problem of a bridge for these observables. Raises NotProvable."""
+    return _Builder(bridge, positive).build(ids)
+
+
+def _suitable(system: System) -> None:
+    if system.events:
+        raise NotProvable("the model has events")
+    if system.delays or system.mass is not None or system.variable_stoichiometry:
+        raise NotProvable("the model has delays, fast reactions or stoichiometries that change")
+    if tuple(system.states) != tuple(system.state_symbols):
+        raise NotProvable("a compartment changes its size")
+    formulas = [*system.definitions.values(), *(f for _, f in system.rate_rules)]
+    if any(type(node) is Time for formula in formulas for node in walk(formula)):
+        raise NotProvable("time itself enters the equations")
+
+
+class _Builder:
+    def __init__(self, bridge: Bridge, positive: frozenset[str]):
+        self.bridge, self.positive = bridge, positive
+        self.fine, self.coarse = compile_model(bridge.fine).system, compile_model(bridge.coarse).system
+        for system in (self.fine, self.coarse):
+            _suitable(system)
+        if self.coarse.algebraic:
+            raise NotProvable("the fast variables are given by equations, not by formulas")
+        self.z = tuple(self.coarse.states)
+        computed = set(self.coarse.definitions)
+        self.y = tuple(id for id in self.fine.states if id in bridge.eliminated and id not in self._partners())
+        if set(self.z) != set(bridge.restrict) or not set(self.y) <= computed:
+            raise NotProvable("the small model has variables of its own")
+        self.graph = Graph(set())
+        self.tape = Tape(self.graph)
+
+    def _partners(self) -> set[str]:
+        """Fine states that the coarse model computes from a total and fast variables."""
+        kept = set(self.coarse.states)
+        totals = {id: f for id, f in self.bridge.restrict.items() if id not in self.fine.states}
+        gone = set()
+        for formula in totals.values():
+            gone |= {next(n for n in _ordered(formula) if n in self.fine.states and n not in kept)}
+        return gone
+
+    def build(self, ids: Sequence[str]) -> Problem:
+        graph = self.graph
+        whole = {name: graph.symbol(parameter(name)) for name in self.fine.parameters}
+        whole |= {new: whole[next(iter(symbols(old)))] for new, old in self.bridge.parameters.items()}
+        whole |= {name: graph.symbol(slow(name)) for name in self.z}
+        self.base = whole
+        closed = self._closed()
+        opened, g = self._opened()
+        flow = self._flow(opened)
+        f, h, reduced, dh = closed
+        self._agree(flow, f, h, g)
+        y_inputs = {graph.symbol(fast(name)): name for name in self.y}
+        slopes = [self._slopes(node, y_inputs) for node in g]
+        loss = [[self._slopes(node, y_inputs)[name] for name in self.y] for node in flow]
+        decay = [
+            [
+                graph.sub(slopes[i][name], self._total([graph.mul(dh[i][k], loss[k][j]) for k in range(len(self.z))]))
+                for j, name in enumerate(self.y)
+            ]
+            for i in range(len(self.y))
+        ]
+        observables = {id: self._observable(id, opened, y_inputs) for id in ids}
+        start = {**self.bridge.restrict, **{name: Symbol(name) for name in self.y}}
+        made = Problem(self.tape, self.z, self.y, f, h, dh, decay, loss, reduced, observables, start, self.positive)
+        self.tape.cone([*f, *h, *(n for row in (*dh, *decay, *loss, *reduced) for n in row)])  # raises NoRange early
+        return made
+
+    def _total(self, nodes: list[int]) -> int:
+        result = self.graph.zero
+        for node in nodes:
+            result = self.graph.add(result, node)
+        return result
+
+    def _node(self, formula: Expr, bound: Mapping[str, int]) -> int:
+        self.graph.bound = dict(bound)
+        node = self.graph.of(formula)
+        self.graph.bound = {}
+        return node
+
+    def _slopes(self, node: int, wanted: dict[int, str]) -> dict[str, int]:
+        found = partials(self.graph, node, wanted, True)
+        return {name: found.get(k, self.graph.zero) for k, name in wanted.items()}
+
+    # the coarse model: everything over z, with common factors cancelled
+
+    def _closed(self):
+        coarse = self.coarse
+        written: dict[str, Rational | Expr] = {}
+        self.closed_forms = written
+        for name in coarse.schedule:
+            formula = substitute(coarse.definitions[name], _plain(written, coarse.definitions[name]))
+            written[name] = rational(formula, self.z, whole=True)
+        f, reduced = [], []
+        for right in coarse.right_sides:
+            one = rational(substitute(right, _plain(written, right)), self.z)
+            f.append(self._written(one))
+            reduced.append([self._written(rational(one.slope(z), self.z)) for z in self.z])
+        h = [self._written(written[y]) for y in self.y]
+        dh = [[self._written(rational(written[y].slope(z), self.z)) for z in self.z] for y in self.y]
+        return f, h, reduced, dh
+
+    def _written(self, one: Rational) -> int:
+        """Its node, with slopes by everything in it in the form without cancelling terms."""
+        node = self._node(one.formula, self.base)
+        if one.ring is not None:
+            slopes = {self.base[name]: one.slope(name) for name in sorted(symbols(one.formula))}
+            graph = self.graph
+            self.tape.register(node, {graph.args[k][0]: self._node(slope, self.base) for k, slope in slopes.items()})
+        return node
+
+    # the fine model in the coordinates (z, y)
+
+    def _opened(self):
+        bound = {**self.base, **{name: self.graph.symbol(fast(name)) for name in self.y}}
+        missing = [name for name in self.fine.states if name not in bound]
+        for name in missing:
+            bound[name] = self._node(self.coarse.definitions[name], bound)
+        for name in self.fine.schedule:
+            bound[name] = self._node(self.fine.definitions[name], bound)
+        index = {name: i for i, name in enumerate(self.fine.states)}
+        rights = self.fine.right_sides
+        self.velocities = {name: self._node(rights[i], bound) for name, i in index.items()}
+        return bound, [self.velocities[name] for name in self.y]
+
+    def _flow(self, opened: Mapping[str, int]) -> list[int]:
+        """F: velocities of the slow coordinates, written so that equal terms of opposite sign are gone."""
+        flow = []
+        rights = dict(zip(self.fine.states, self.fine.right_sides))
+        for name in self.z:
+            formula = self.bridge.restrict[name]
+            parts = [(differentiate(formula, x), rights[x]) for x in sorted(symbols(formula) & set(rights))]
+            total = rational(add(*(mul(a, b) for a, b in parts)), ()).formula
+            flow.append(self._node(total, opened))
+        return flow
+
+    def _observable(self, id: str, opened: Mapping[str, int], y_inputs: dict[int, str]):
+        if id not in opened:
+            raise NotProvable(f"{id} is not followed by this step")
+        value = opened[id]
+        written = self.closed_forms.get(id) or rational(Symbol(id), self.z)
+        closed = self._written(written)
+        by_y = self._slopes(value, y_inputs)
+        by_z = [self._written(rational(written.slope(z), self.z)) for z in self.z]
+        return value, closed, [by_y[name] for name in self.y], by_z
+
+    # identities that the proof rests on, at random points
+
+    def _agree(self, flow: list[int], f: list[int], h: list[int], g: list[int]) -> None:
+        random = np.random.default_rng(5)
+        names = [slow(n) for n in self.z] + [parameter(n) for n in self.fine.parameters]
+        kernel = compile_model(self.bridge.fine)
+        y0, p0 = kernel.initial()
+        scale = max(float(np.abs(y0).max(initial=0.0)), 1e-300)
+        size = {parameter(n): p0[k] for k, n in enumerate(self.fine.parameters)}
+        values = {n: size.get(n, scale) * random.uniform(0.3, 3.0, CHECKS) for n in names}
+        inputs = {n: (v, v) for n, v in values.items()}
+        moved = dict(inputs)
+        for name, found in zip(self.y, self.tape.ranges(h, inputs)):
+            inputs[fast(name)] = found
+            factor = random.uniform(1.02, 1.1, CHECKS)
+            moved[fast(name)] = found[0] * factor, found[1] * factor
+        want, far = self.tape.ranges([*flow, *g], inputs), self.tape.ranges([*flow, *g], moved)
+        have = [*self.tape.ranges(f, inputs), *[(np.zeros(CHECKS),) * 2] * len(g)]
+        for a, b, other in zip(want, have, far):
+            _same(a, b, np.abs(other[0]) + np.abs(b[0]))
+
+
+def _same(a, b, size: np.ndarray) -> None:
+    """Whether two ranges at points agree to rounding, compared with a size; a point without a value says nothing."""
+    apart = np.maximum(np.abs(a[1] - b[0]), np.abs(b[1] - a[0]))
+    known = np.isfinite(apart) & np.isfinite(size)
+    if not known.any() or np.any((apart > AGREE * size)[known]):
+        raise NotProvable("the small model's equations are not those of the fine one on the manifold")
+
+
+def _plain(written: Mapping, formula: Expr) -> dict[str, Expr]:
+    return {name: written[name].formula for name in symbols(formula) if name in written}
+
+
+def _ordered(formula: Expr) -> list[str]:
+    return [node.name for node in walk(formula) if type(node) is Symbol]

@@ -1,0 +1,132 @@
+"""Ranges of formulas over many boxes at once, on the graphs that kernels are compiled from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from manyscale.bridges.rigorous import intervals as iv
+from manyscale.bridges.rigorous.intervals import Interval
+from manyscale.kernels.differentiate import partials
+from manyscale.kernels.graph import Graph
+
+UNARY = {
+    "neg": iv.neg, "sqrt": iv.sqrt, "exp": iv.exp, "log": iv.log, "abs": iv.absolute, "sign": iv.sign,
+    "log10": lambda a: iv.mul(iv.log(a), iv.near(1.0 / np.log(10.0))),
+    "tanh": lambda a: iv.monotone(np.tanh, a), "atan": lambda a: iv.monotone(np.arctan, a),
+}  # fmt: skip
+BINARY = {"add": iv.add, "sub": iv.sub, "mul": iv.mul, "div": iv.div, "pow": iv.power, "min": iv.least, "max": iv.most}
+
+
+class NoRange(Exception):
+    """A formula contains an operation whose range is not known here."""
+
+
+class Tape:
+    """Ranges of nodes of a graph. Inputs are given by name as pairs of arrays that broadcast; names of inputs are never
+    bound in the graph."""
+
+    def __init__(self, graph: Graph):
+        self.graph = graph
+        self._cones: dict[tuple[int, ...], list[int]] = {}
+        self._slopes: dict[int, dict[int, int]] = {}
+        self._mentioned: dict[int, tuple] = {}
+
+    def cone(self, nodes: Sequence[int]) -> list[int]:
+        """The nodes that these depend on, in order of evaluation. Raises NoRange."""
+        key = tuple(nodes)
+        if key not in self._cones:
+            seen: set[int] = set()
+            stack = list(nodes)
+            while stack:
+                node = stack.pop()
+                if node in seen:
+                    continue
+                seen.add(node)
+                op = self.graph.ops[node]
+                if op in ("const", "input"):
+                    continue
+                if op not in UNARY and op not in BINARY and op not in ("dpow", "muladd"):
+                    raise NoRange(f"the function {op!r} stands in an equation")
+                stack.extend(self.graph.args[node])
+            self._cones[key] = sorted(seen)
+        return self._cones[key]
+
+    def ranges(self, nodes: Sequence[int], inputs: Mapping) -> list[Interval]:
+        """Natural interval extension of each node."""
+        found: dict[int, Interval] = {}
+        ops, args = self.graph.ops, self.graph.args
+        with np.errstate(all="ignore"):
+            for node in self.cone(nodes):
+                op, arg = ops[node], args[node]
+                if op == "input":
+                    found[node] = inputs[arg[0]]
+                elif op == "const":
+                    found[node] = iv.near(arg[0])
+                elif op == "mul" and arg[0] == arg[1]:
+                    found[node] = iv.square(found[arg[0]])
+                elif op in BINARY:
+                    found[node] = BINARY[op](found[arg[0]], found[arg[1]])
+                elif op == "dpow":  # slope of a ** b by a
+                    a, b = found[arg[0]], found[arg[1]]
+                    found[node] = iv.mul(b, iv.power(a, iv.sub(b, iv.point(1.0))))
+                elif op == "muladd":
+                    found[node] = iv.add(iv.mul(found[arg[0]], found[arg[1]]), found[arg[2]])
+                else:
+                    found[node] = UNARY[op](found[arg[0]])
+        return [found[node] for node in nodes]
+
+    def mentioned(self, node: int) -> tuple:
+        """Names of the inputs of a node."""
+        if node not in self._mentioned:
+            graph = self.graph
+            self._mentioned[node] = tuple(graph.args[k][0] for k in self.cone([node]) if graph.ops[k] == "input")
+        return self._mentioned[node]
+
+    def slopes(self, node: int) -> dict:
+        """Partial derivatives by each input, as nodes: {input name: node}."""
+        if node not in self._slopes:
+            wanted = {self.graph.symbol(name): name for name in self.mentioned(node)}
+            found = partials(self.graph, node, wanted, True)
+            self._slopes[node] = {wanted[k]: v for k, v in found.items()}
+        return self._slopes[node]
+
+    def register(self, node: int, slopes: Mapping) -> None:
+        """Derivatives in a better form than differentiation of the graph gives; all inputs that matter are named."""
+        if self.graph.ops[node] not in ("const", "input"):
+            self._slopes.setdefault(node, dict(slopes))
+
+    def tight(self, node: int, inputs: Mapping) -> Interval:
+        """Range with every input along which the formula is proven monotone at its ends; never wider than natural."""
+        plain = self.ranges([node], inputs)[0]
+        names = [n for n in self.mentioned(node) if _wide(inputs[n])]
+        if not names or not _finite(plain).any():
+            return plain
+        try:
+            slopes = self.slopes(node)
+            signs = dict(zip(slopes, self.ranges(list(slopes.values()), inputs)))
+        except (NoRange, KeyError):
+            return plain
+        lower, upper = dict(inputs), dict(inputs)
+        for name in names:
+            if name not in signs:
+                continue
+            low, high = inputs[name]
+            finite = _finite(signs[name])  # else there may be a pole inside
+            up = finite & (signs[name][0] >= 0)
+            down = finite & ~up & (signs[name][1] <= 0)
+            lower[name] = np.where(down, high, low), np.where(up, low, high)
+            upper[name] = np.where(up, high, low), np.where(down, low, high)
+        first = self.ranges([node], lower)[0][0]
+        last = self.ranges([node], upper)[0][1]
+        known = _finite(plain)
+        return np.where(known, np.fmax(plain[0], first), plain[0]), np.where(known, np.fmin(plain[1], last), plain[1])
+
+
+def _finite(a: Interval) -> np.ndarray:
+    return np.isfinite(a[0]) & np.isfinite(a[1])
+
+
+def _wide(a: Interval) -> bool:
+    return bool(np.any(a[0] < a[1]))
