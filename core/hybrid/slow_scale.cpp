@@ -9,6 +9,7 @@ namespace manyscale {
 SlowScale::SlowScale(SlowNetwork network)
     : network_(std::move(network)),
       nodes_(network_.members.count()),
+      here_(network_.members.count()),
       x_(network_.states),
       start_(network_.states),
       a_(network_.reactions),
@@ -16,6 +17,8 @@ SlowScale::SlowScale(SlowNetwork network)
       at_(network_.members.count()) {}
 
 int SlowScale::add(int block, SlowNode node) {
+  for (int j = 0; j < network_.reactions; ++j)
+    if (node.variation[j] > 0.0 && std::isfinite(node.relaxation)) node.noisy.push_back(j);
   nodes_[block].push_back(std::move(node));
   return static_cast<int>(nodes_[block].size()) - 1;
 }
@@ -30,6 +33,7 @@ void SlowScale::start(const double* counts, const int32_t* nodes, uint64_t seed,
 
 void SlowScale::start_path() {
   x_ = start_, at_ = start_at_;
+  for (size_t b = 0; b < at_.size(); ++b) here_[b] = &nodes_[b][at_[b]];
   random_ = Philox(seed_, first_ + static_cast<uint64_t>(path_));
   t_ = next_ = 0.0, row_ = 0, pending_ = -1, own_jumps_ = 0;
 }
@@ -58,8 +62,7 @@ double SlowScale::propensities() {
       previous = i;
     }
     for (int e = network_.reads.start[j]; e < network_.reads.start[j + 1]; ++e) {
-      const int b = network_.reads.item[e];
-      product *= nodes_[b][at_[b]].factor[j];
+      product *= here_[network_.reads.item[e]]->factor[j];
     }
     a_[j] = product;
     total += product;
@@ -70,18 +73,17 @@ double SlowScale::propensities() {
 // Propensities that fluctuate with a block make counts vary more: by twice their variance per relaxation.
 void SlowScale::disturb(double dt) {
   for (size_t b = 0; b < at_.size(); ++b) {
-    const SlowNode& node = nodes_[b][at_[b]];
-    if (!std::isfinite(node.relaxation)) continue;
+    const SlowNode& node = *here_[b];
     double noise = 0.0;
-    for (int j = 0; j < network_.reactions; ++j) noise = std::max(noise, 2.0 * node.variation[j] * a_[j]);
-    disturbed_[b] += noise / node.relaxation * dt;
+    for (int j : node.noisy) noise = std::max(noise, 2.0 * node.variation[j] * a_[j]);
+    if (noise > 0.0) disturbed_[b] += noise / node.relaxation * dt;
   }
 }
 
 void SlowScale::observe(double* row) {
   std::copy(x_.begin(), x_.end(), row);
   for (size_t b = 0; b < at_.size(); ++b) {
-    const SlowNode& node = nodes_[b][at_[b]];
+    const SlowNode& node = *here_[b];
     const int first = network_.members.start[b], count = network_.members.start[b + 1] - first;
     if (!count) continue;
     const double u = random_.uniform() * node.cumulative.back();
@@ -119,16 +121,16 @@ SlowEnd SlowScale::advance(const double* times, int count, double* out, int64_t&
     const int j = pending_;
     for (int e = network_.touches.start[j]; e < network_.touches.start[j + 1]; ++e) {
       const int b = network_.touches.item[e];
-      if (nodes_[b][at_[b]].successor[j] < 0) return {SlowStatus::unknown, b, at_[b], j};
+      if (here_[b]->successor[j] < 0) return {SlowStatus::unknown, b, at_[b], j};
     }
     for (int e = network_.changed.start[j]; e < network_.changed.start[j + 1]; ++e)
       x_[network_.changed.item[e]] += network_.change[e];
     for (int e = network_.touches.start[j]; e < network_.touches.start[j + 1]; ++e) {
       const int b = network_.touches.item[e];
-      const SlowNode& node = nodes_[b][at_[b]];
-      at_[b] = node.successor[j];
-      const double relaxation = nodes_[b][at_[b]].relaxation;
-      if (std::isfinite(relaxation)) disturbed_[b] += node.deviation[j] / relaxation;  // as long as it lasts
+      const SlowNode& before = *here_[b];
+      at_[b] = before.successor[j], here_[b] = &nodes_[b][at_[b]];
+      if (before.deviation[j] > 0.0 && std::isfinite(here_[b]->relaxation))
+        disturbed_[b] += before.deviation[j] / here_[b]->relaxation;  // as long as it lasts
     }
     t_ = next_, pending_ = -1;
     ++jumps_;

@@ -4,6 +4,7 @@
 // caller where a path comes for the first time.
 #pragma once
 #include <cstdint>
+#include <deque>
 #include <vector>
 
 #include "jump/philox.hpp"
@@ -30,6 +31,7 @@ struct SlowNetwork {
 struct SlowNode {
   std::vector<double> factor;       // per reaction: mean of what the block brings to its propensity
   std::vector<double> variation;    // per reaction: variance of that over its mean squared
+  std::vector<int32_t> noisy;       // reactions whose propensity varies with the law
   double relaxation = 0.0;          // slowest rate at which the law is reached (infinite: it has one state)
   std::vector<int32_t> successor;   // per reaction: node after it; -1: not known yet
   std::vector<double> deviation;    // per reaction: share by which it leaves means away from those of the node after it
@@ -71,7 +73,8 @@ class SlowScale {
   void observe(double* row);
   void disturb(double dt);
   SlowNetwork network_;
-  std::vector<std::vector<SlowNode>> nodes_;
+  std::vector<std::deque<SlowNode>> nodes_;  // stay where they are when others come
+  std::vector<const SlowNode*> here_;
   std::vector<double> x_, start_, a_, disturbed_;
   std::vector<int32_t> at_, start_at_;
   uint64_t seed_ = 0, first_ = 0;
