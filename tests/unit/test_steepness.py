@@ -170,6 +170,19 @@ def test_the_toggle_switch_is_found_bistable():
     assert any(not b.stable for b in found.branches)
 
 
+def test_a_symmetric_toggle_is_measured_where_its_one_state_is_stable():
+    """Where both repressors are equal the steady state splits in two: no rising dose goes on along the unstable one."""
+    found = ms.steepness(parts.toggle(), "production", "U", interval=(0.05, 20.0))
+    assert any("is not stable" in remark for remark in found.remarks)
+    assert found.dose.min() == pytest.approx(0.05, rel=1e-9) and (np.diff(found.dose) > 0).all()
+    split = found.dose.max()
+    for dose, stable in ((0.9 * split, True), (1.1 * split, False)):
+        equal = ms.steady_state(parts.toggle().model, {"production": dose, "U": 0.0, "V": 0.0})
+        assert equal["U"] == pytest.approx(equal["V"], rel=1e-6) and equal.stable is stable
+    low, high = (b for b in found.branches if b.stable and b.dose.max() > 10)
+    assert min(low.response[0], high.response[-1]) < 1 < 100 < max(low.response[0], high.response[-1])
+
+
 def test_the_band_detector_turns_round():
     from manyscale.circuits.cooperativity import held
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from manyscale.circuits.branches import Branch, branches
 from manyscale.circuits.dose_response import Dosing, curve
-from manyscale.circuits.measures import Measured, clipped, measure_curve, rising
+from manyscale.circuits.measures import Measured, clipped, measure_curve, rising, stable_part
 from manyscale.circuits.module import Module
 from manyscale.circuits.steepness_reasons import Origin, origin
 from manyscale.engines.simulate import as_model
@@ -150,7 +150,11 @@ def steepness(model: Module | Model | str | FilePath, input: str, output: str, *
     run = rising(dosing, paths, bounds)
     if bounds is not None:
         run = clipped(dosing, run, bounds)
-    found: Measured = measure_curve(dosing, run, whole=bounds is None)
+    run, end = stable_part(run)
+    found: Measured = measure_curve(dosing, run, whole=bounds is None and end is None)
+    if end is not None:
+        found = replace(found, remarks=(f"beyond {input} = {np.exp(end):.4g} the steady state is not stable (the model oscillates "
+                                        "or goes to one of several others); measured is what lies below", *found.remarks))  # fmt: skip
     where = found.state_at(np.log(found.half_point)) if np.isfinite(found.n_half) else run.states[-1]
     return Steepness(
         model, input, output, found.n_half, found.n_max, found.n_81, found.n_fit, found.sup_error, found.half_point,

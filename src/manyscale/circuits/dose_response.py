@@ -339,7 +339,7 @@ def curve(dosing: Dosing, bounds: tuple[float, float] | None = None) -> list[Pat
         for log_dose, state in (*_landings(dosing, paths[0], limits), *_others(dosing, paths[0])):
             if not any(_on(path, log_dose, state) for path in paths):
                 low, high = float(paths[0].log_dose.min()), float(paths[0].log_dose.max())
-                ends = (min(low, log_dose - 1.0), max(high, log_dose + 3.0))
+                ends = bounds or (min(low, log_dose - 1.0), max(high, log_dose + 3.0))
                 paths.append(
                     joined(follow(dosing, log_dose, state, -1.0, ends), follow(dosing, log_dose, state, 1.0, ends))
                 )

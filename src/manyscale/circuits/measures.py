@@ -50,11 +50,18 @@ def rising(dosing: Dosing, paths: list[Path], bounds: tuple[float, float] | None
     path = paths[0]
     if not len(path.folds()):
         return path if path.log_dose[0] <= path.log_dose[-1] else _rows(path, slice(None, None, -1))
-    ends = [k for k in (0, len(path.log_dose) - 1) if path.stable[k]] or [0]
-    low = min(ends, key=lambda k: path.log_dose[k])
-    now = _to_fold(path if low == 0 else _rows(path, slice(None, None, -1)))
+    starts = [one for path in paths for one in (path, _rows(path, slice(None, None, -1))) if _begins(one)]
+    if starts:
+        path = min(starts, key=lambda one: float(one.log_dose[0]))
+    else:
+        ends = [k for k in (0, len(path.log_dose) - 1) if path.stable[k]] or [0]
+        path = path if min(ends, key=lambda k: path.log_dose[k]) == 0 else _rows(path, slice(None, None, -1))
+    now = _to_fold(path)
     pieces = [now]
-    limits = bounds or (float(path.log_dose.min()), float(np.log(dosing.start) + DECADES * np.log(10.0)))
+    limits = bounds or (
+        float(min(one.log_dose.min() for one in paths)),
+        float(np.log(dosing.start) + DECADES * np.log(10.0)),
+    )
     for _ in range(10):
         top = float(now.log_dose[-1])
         if now.stuck != (np.inf,) or top >= limits[1]:
@@ -90,6 +97,22 @@ def clipped(dosing: Dosing, path: Path, bounds: tuple[float, float]) -> Path:
             )
             rows.insert(0 if end == 0 else len(rows), one)
     return Path(*(np.concatenate([getattr(one, f) for one in rows]) for f in FIELDS), path.stuck)
+
+
+def _begins(path: Path) -> bool:
+    """Whether the curve starts stable and with a rising dose."""
+    return bool(path.stable[0]) and len(path.log_dose) > 1 and bool(path.log_dose[1] > path.log_dose[0])
+
+
+def stable_part(run: Path) -> tuple[Path, float | None]:
+    """(the curve up to where it loses stability for good, that log dose or None): beyond, the model is elsewhere."""
+    stable = np.flatnonzero(run.stable)
+    if not stable.size or stable[-1] >= len(run.stable) - 3 or len(run.folds()):
+        return run, None
+    last = int(stable[-1])
+    if last < 4:
+        return run, None
+    return _rows(run, slice(0, last + 1)), float(run.log_dose[last])
 
 
 def _rows(path: Path, rows) -> Path:

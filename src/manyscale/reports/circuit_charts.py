@@ -22,8 +22,12 @@ def dose_response(found: Any) -> str:
     if found.bistable:
         folds = [x for b in found.branches for x in (b.dose[0], b.dose[-1])]
         inner = [x for x in folds if found.dose[0] * 1.01 < x < found.dose[-1] * 0.99] or [found.half_point]
-        low, high = min([low, *(x / 5 for x in inner)]), max([high, *(x * 5 for x in inner)])
-    low, high = max(low, float(found.dose.min())), min(high, float(found.dose.max()))
+        low, high = (
+            min([low, *(x / 5 for x in inner)]),
+            max([high, *(x * 5 for x in inner), 10 * float(found.dose.max())]),
+        )
+    known = [x for b in found.branches for x in (b.dose.min(), b.dose.max())] if found.bistable else found.dose
+    low, high = max(low, float(np.min(known))), min(high, float(np.max(known)))
     lines = []
     for k, branch in enumerate(found.branches):
         keep = (branch.dose >= low) & (branch.dose <= high)
@@ -32,7 +36,7 @@ def dose_response(found: Any) -> str:
         lines.append(Line(branch.dose[keep], branch.response[keep], name, 0 if branch.stable else 7, not branch.stable))
     marks = []
     if math.isfinite(found.n_half):
-        grid = np.geomspace(low, high, 200)
+        grid = np.geomspace(low, min(high, float(found.dose.max())), 200)
         middle = 0.5 * (found.leak + found.saturation)
         law = found.leak + (found.saturation - found.leak) * hill(np.log(grid), np.log(found.fit_half), found.n_fit)
         lines.append(Line(grid, law, f"best Hill curve, n = {found.n_fit:.3g}", 1, True, 1.8))
