@@ -15,8 +15,10 @@ from manyscale.terminal import (
     find_example,
     output,
     output_suffix,
+    parse_options,
     parse_region,
     parse_values,
+    passage_json,
     progress,
     run_benchmark,
     say,
@@ -157,7 +159,15 @@ def simulate(
     atol: Annotated[
         float | None, typer.Option(help="Absolute tolerance. Default: scaled to the model's units.")
     ] = None,
-    level: Annotated[str, typer.Option(help="Level of description: ode, jump (exact stochastic paths), ...")] = "ode",
+    level: Annotated[
+        str, typer.Option(help="Level of description: ode, jump (exact stochastic paths), tau, langevin, lna, ...")
+    ] = "ode",
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE", help="An option of the level: epsilon=0.01, until='X > 9', keep=moments, file=x.nc."
+        ),
+    ] = None,
     replicates: Annotated[
         int | None, typer.Option(min=1, help="Paths of a stochastic level; CSV then has means and standard deviations.")
     ] = None,
@@ -184,13 +194,13 @@ def simulate(
             say(f"simulating to {end:.6g} (5 / slowest rate); choose with --end", True)
         run = ms.simulate(
             read, np.linspace(0.0, end, steps + 1), values=parse_values(set_), rtol=rtol, atol=atol,
-            level=level, replicates=replicates, seed=seed, counts=counts,
+            level=level, replicates=replicates, seed=seed, counts=counts, **parse_options(option),
         )  # fmt: skip
         for remark in run.remarks:
             say(remark, True)
         table = trajectory_table(run, split(observables))
         if json:
-            answer.json = {"times": table.pop("time"), "values": table}
+            answer.json = {"times": table.pop("time"), "values": table, **passage_json(run)}
         else:
             trajectory_file(run, table, out)
 

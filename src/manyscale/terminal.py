@@ -93,6 +93,8 @@ def explain(error: BaseException, json: bool = False) -> int:
         code, text = error.exit_code, str(error)
     elif isinstance(error, KeyboardInterrupt) or type(error).__name__ == "Abort":
         code, text = 130, "interrupted; nothing was written"
+        if getattr(error, "kept", None) is not None:
+            text = f"interrupted; {error.kept} holds what is done: give the same command again to go on"  # type: ignore[attr-defined]
     elif isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
     elif isinstance(error, BrokenPipeError):
@@ -167,6 +169,32 @@ def _bound(text: str) -> float | str:
         return text.strip()
 
 
+def parse_options(items: list[str] | None) -> dict[str, Any]:
+    """Options of a level from NAME=VALUE: whole numbers, numbers, true and false, or text."""
+    found: dict[str, Any] = {}
+    for item in items or ():
+        name, sign, text = item.partition("=")
+        if not sign or not name.strip().isidentifier() or not text.strip():
+            raise InputError(f"--option {item}: write NAME=VALUE, such as --option epsilon=0.01")
+        value: Any = {"true": True, "false": False}.get(text.strip().lower(), text.strip())
+        for kind in (float, int):
+            try:
+                value = kind(text)
+            except ValueError:
+                continue
+        found[name.strip()] = value
+    return found
+
+
+def passage_json(run: Any) -> dict[str, Any]:
+    """First-passage times of a run that ended by a condition, null where it did not hold before the end."""
+    passage = getattr(run, "passage", None)
+    if passage is None:
+        return {}
+    times = [None if censored else float(t) for t, censored in zip(passage.times, passage.censored)]
+    return {"passage": {"condition": passage.condition, "end": passage.end, "times": times}}
+
+
 def trajectory_table(run: Any, ids: tuple[str, ...]) -> dict[str, list[float]]:
     """Columns by name: time, then the chosen ids (default: species and variables that change), of replicates the means
     and standard deviations."""
@@ -175,11 +203,15 @@ def trajectory_table(run: Any, ids: tuple[str, ...]) -> dict[str, list[float]]:
     if missing:
         raise InputError(f"no {', '.join(missing)} in the model; ids are {', '.join(known[:12])} ...")
     model = run.model
-    chosen = ids or tuple(one.id for one in model.species) or tuple(r.variable for r in model.rules if r.variable)
+    chosen = ids or tuple(one.id for one in model.species if one.id in known)
+    chosen = chosen or tuple(r.variable for r in model.rules if r.variable)
+    spread = getattr(run, "std", None)  # of levels and ensembles that keep means and spreads, not paths
     table = {"time": [float(t) for t in run.times]}
     for id in chosen:
         values = run[id]
-        if run.replicates is None:
+        if spread is not None:
+            table[f"{id}-mean"], table[f"{id}-sd"] = ([float(x) for x in column] for column in (values, spread(id)))
+        elif run.replicates is None:
             table[id] = [float(x) for x in values]
         else:
             table[f"{id}-mean"] = [float(x) for x in values.mean(axis=0)]

@@ -208,8 +208,8 @@ def test_the_boundary_of_the_langevin_equation_is_told():
     few = run("b: -> X; 2; d: X -> ; X; X = 0", np.linspace(0, 20, 5), "langevin", replicates=20)
     many = run("b: -> X; 2000; d: X -> ; X; X = 2000", np.linspace(0, 20, 5), "langevin", replicates=20)
     assert any("boundary at zero" in remark for remark in many.remarks)
-    assert any("touched often" in remark for remark in few.remarks)
-    assert not any("touched often" in remark for remark in many.remarks)
+    assert any("boundary was touched" in remark for remark in few.remarks)
+    assert not any("boundary was touched" in remark for remark in many.remarks)
 
 
 @pytest.mark.parametrize("level", ["tau", "langevin"])

@@ -204,3 +204,31 @@ def test_views_agree_with_numpy_and_draw(tmp_path):
         view.plot("X", "pie")
     with pytest.raises(InputError, match="evenly"):
         ms.simulate(BIRTH_DEATH, [0.0, 1.0, 3.0, 9.0], level="jump", replicates=3, counts=True).ensemble.spectrum("X")
+
+
+def test_the_command_line_gives_options_to_levels(tmp_path, capsys):
+    from manyscale import cli
+
+    model = tmp_path / "model.ant"
+    model.write_text(BIRTH_DEATH)
+    base = ["simulate", str(model), "--end", "4", "--steps", "4", "--replicates", "50", "--seed", "4", "--counts"]
+
+    def answer(*words):
+        with pytest.raises(SystemExit) as end:
+            cli.main([*base, *words])
+        assert end.value.code == 0
+        return capsys.readouterr()
+
+    plain = answer("--level", "tau", "--option", "epsilon=0.01").out
+    assert plain.splitlines()[0] == "time,X-mean,X-sd,Y-mean,Y-sd"
+    kept = answer("--level", "tau", "--option", "epsilon=0.01", "--option", "keep=moments").out
+    table, other = (np.loadtxt(text.splitlines(), delimiter=",", skiprows=1) for text in (plain, kept))
+    np.testing.assert_allclose(table, other, rtol=1e-9)
+    found = json.loads(answer("--level", "jump", "--option", "until=Y >= 10", "--json").out)
+    times = run(until="Y >= 10", replicates=50).passage.times
+    assert found["passage"]["times"] == [None if np.isinf(t) else t for t in times]
+    for wrong in (["--option", "epsilon"], ["--level", "tau", "--option", "epsilon=none"], ["--option", "colour=red"]):
+        with pytest.raises(SystemExit) as end:
+            cli.main([*base, *wrong])
+        assert end.value.code == 2
+        assert capsys.readouterr().err.strip().splitlines()[-1].startswith("error:")

@@ -134,6 +134,7 @@ class _Many:
             gathered.stats = self._told()
             if self.record is not None:
                 self.record.keep_state(gathered)
+                stop.kept = self.record.parts  # type: ignore[union-attr]
             stop.partial = gathered  # type: ignore[union-attr]
             raise
         gathered.stats = self._told()
@@ -159,7 +160,7 @@ class _Many:
             try:
                 self._loop(done, take)
             except (KeyboardInterrupt, SimulationError) as stop:
-                stop.partial = self._read_back(sample)  # type: ignore[union-attr]
+                stop.partial, stop.kept = self._read_back(sample), record.parts  # type: ignore[union-attr]
                 raise
             record.finish_paths(sample, self.ids, self._told())
         return StoredPaths(record.file, sample, self.ids)

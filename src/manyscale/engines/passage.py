@@ -16,6 +16,8 @@ def condition_of(kernel: Kernel, text: str) -> Expr:
 
     Errors: InputError for what cannot be read, is unknown, or is no condition.
     """
+    if not isinstance(text, str):
+        raise InputError(f'until={text!r}: write a condition as text, such as "X > 100"')
     found = parse(text, place="until")
     if type(found).__name__ not in ("Relation", "Logic", "Bool"):
         raise InputError(f'until={text!r} is no condition; write one such as "X > 100"')

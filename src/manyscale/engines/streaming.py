@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -202,6 +203,10 @@ class StoredPaths:
     def units(self, id: str) -> str | None:
         """Unit of an id as far as the model declares it."""
         return self.sample.units(id)
+
+    def to_netcdf(self, path) -> None:
+        """Copy the file."""
+        shutil.copyfile(self.file, path)
 
     def to_xarray(self):
         """The dataset in the file, read when it is used."""

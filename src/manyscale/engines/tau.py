@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 
 import numpy as np
 
@@ -51,9 +52,9 @@ def scheme_name(method: str) -> str:
 
 
 def step_options(epsilon: float, step: float | None) -> dict[str, float]:
-    if not 0.0 < epsilon < 1.0:
+    if not (isinstance(epsilon, Real) and 0.0 < epsilon < 1.0):
         raise InputError(f"epsilon={epsilon!r}: give a share between 0 and 1, such as 0.03")
-    if step is not None and not (np.isfinite(step) and step > 0.0):
+    if step is not None and not (isinstance(step, Real) and 0.0 < step < np.inf):
         raise InputError(f"step={step!r}: give a positive time, or leave it out")
     return {"epsilon": float(epsilon), "step": float(step or 0.0)}
 
@@ -151,11 +152,11 @@ class LeapWork:
             share = steps["touched"] / max(steps["leaps"], 1)
             found.append(
                 "Langevin equation with a boundary at zero: where a species would become negative, the reactions that draw "
-                f"from it proceed by less, so that it ends at zero; that was so in {share:.2g} of the steps"
+                "from it proceed by less, so that it ends at zero (steps in which that was so: stats['touched'])"
             )
             if share > OFTEN:
                 found.append(
-                    "WARNING: the boundary was touched often; the Langevin equation is no good description of so few "
+                    f"WARNING: the boundary was touched in more than {OFTEN:.0%} of the steps; the Langevin equation is no good description of so few "
                     "molecules: use level='jump' or 'tau'"
                 )
         if steps["implicit"]:
