@@ -3,6 +3,7 @@
 namespace manyscale {
 void bind_equations(nanobind::module_& m);
 void bind_solver(nanobind::module_& m);
+void bind_cme(nanobind::module_& m);
 void bind_ensemble(nanobind::module_& m);
 void bind_hybrid(nanobind::module_& m);
 void bind_jump(nanobind::module_& m);
@@ -15,6 +16,7 @@ NB_MODULE(_core, m) {
   m.doc() = "compiled loops of manyscale";
   manyscale::bind_equations(m);
   manyscale::bind_solver(m);
+  manyscale::bind_cme(m);
   manyscale::bind_ensemble(m);
   manyscale::bind_hybrid(m);
   manyscale::bind_jump(m);

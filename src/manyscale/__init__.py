@@ -19,6 +19,7 @@ __version__ = "0.1.0"
 TYPE_CHECKING = False  # as in `typing`, whose import would be most of the cost of this file
 
 if TYPE_CHECKING:
+    from manyscale.analysis.master_equation import first_passage, stationary
     from manyscale.analysis.steady import steady_state
     from manyscale.bridges.audit import audit
     from manyscale.bridges.bridge import Bridge, Chain
@@ -67,6 +68,7 @@ _PUBLIC = {  # public name -> module that defines it
     "check": "model.check",
     "connect": "circuits.connect",
     "draw": "reports.drawing",
+    "first_passage": "analysis.master_equation",
     "load": "circuits.retroactivity",
     "measure": "scales",
     "nondimensionalize": "scales.nondimensional",
@@ -77,6 +79,7 @@ _PUBLIC = {  # public name -> module that defines it
     "report": "reports",
     "simulate": "engines.simulate",
     "simulate_ensemble": "engines.ensemble",
+    "stationary": "analysis.master_equation",
     "steady_state": "analysis.steady",
     "steepness": "circuits.cooperativity",
     "verify": "bridges.verify",
@@ -104,6 +107,7 @@ __all__ = [  # `model` is the folder, and can be called: see model/__init__.py
     "check",
     "connect",
     "draw",
+    "first_passage",
     "load",
     "measure",
     "model",
@@ -115,6 +119,7 @@ __all__ = [  # `model` is the folder, and can be called: see model/__init__.py
     "report",
     "simulate",
     "simulate_ensemble",
+    "stationary",
     "steady_state",
     "steepness",
     "verify",

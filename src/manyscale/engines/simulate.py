@@ -18,6 +18,7 @@ from manyscale.model.model import Model
 LEVELS = {
     "ode": "ode",
     "jump": "jump",
+    "cme": "cme",
     "tau": "tau",
     "langevin": "langevin",
     "lna": "lna",
