@@ -394,7 +394,7 @@ HybridEnd HybridPath::run(const double* times, int count, double* out, int64_t m
       t_ = next;
       if (!jump(t_)) return fail(failure), failure;
     }
-    for (int i = 0; i < states_; ++i) out[static_cast<size_t>(row) * states_ + i] = x_[i] * scale_[i];
+    for (int i = 0; i < states_; ++i) out[static_cast<size_t>(row) * states_ + i] = std::max(x_[i], 0.0) * scale_[i];
   }
   account();
   return {HybridStatus::reached, t_, -1};
