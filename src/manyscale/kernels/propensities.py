@@ -27,23 +27,32 @@ from manyscale.units import molecules_per_unit
 @dataclass(frozen=True)
 class Propensity:
     """One direction of a reaction. `formula`: events per time. `reactants`: states, repeated, where the propensity is
-    `constant` times the number of ways to choose them in order (None: only the formula says)."""
+    `constant` times the number of ways to choose them in order (None: only the formula says). `limit`: what the formula
+    becomes for large numbers, where it differs."""
 
     reaction: str
     formula: Expr
     change: tuple[tuple[int, int], ...]  # (state, molecules)
     constant: Expr | None = None
     reactants: tuple[int, ...] = ()
+    limit: Expr | None = None
+
+    @property
+    def macroscopic(self) -> Expr:
+        """Events per time for large numbers: k*A^2 of k*A*(A - 1)."""
+        return self.formula if self.limit is None else self.limit
 
 
 @dataclass(frozen=True)
 class JumpSystem:
-    """`molecule[i]`: what one molecule is in the units of state i, as a formula in compartment sizes."""
+    """`molecule[i]`: what one molecule is in the units of state i, as a formula in compartment sizes. `per_unit`:
+    molecules in one unit of substance."""
 
     kernel: Kernel
     propensities: tuple[Propensity, ...]
     molecule: tuple[Expr, ...]
     remarks: tuple[str, ...]
+    per_unit: float = 1.0
 
 
 def jump_system(kernel: Kernel, counts: bool = False) -> JumpSystem:
@@ -82,7 +91,7 @@ class _Translation:
             self._molecule(self.model[id], amount)
             for id, amount in zip(self.system.states, self.system.state_is_amount, strict=True)
         )
-        return JumpSystem(self.kernel, tuple(made), molecule, tuple(self.remarks))
+        return JumpSystem(self.kernel, tuple(made), molecule, tuple(self.remarks), self.per_unit)
 
     def _tell(self) -> None:
         for names, what in (
@@ -103,7 +112,7 @@ class _Translation:
             return self._general(id, law, change, reaction.reversible)
         if self._combinatorial(terms, reactants):
             self.kept.append(id)
-            return [Propensity(id, self._events(law), change)]
+            return [Propensity(id, self._events(law), change, limit=self._events(self._highest(terms)))]
         forward = [term for term in terms if term.number > 0.0]
         backward = [_negative(term) for term in terms if term.number < 0.0]
         meet = self._meet(forward, reactants) and self._meet(backward, products)
@@ -133,7 +142,7 @@ class _Translation:
 
     def _elementary(self, id: str, terms: list[MassActionTerm], change, orders: dict[str, int]) -> Propensity:
         """The law of molecules that meet; in formulas and, where there is one term, for the table."""
-        formulas, constant, chosen = [], None, ()
+        formulas, limits, constant, chosen = [], [], None, ()
         for term in terms:
             factors: list[Expr] = [Number(term.number), *term.constants]
             units: list[Expr] = list(factors)
@@ -150,9 +159,11 @@ class _Translation:
                     factors.append(add(symbol, less) if meets and k else symbol)
                     units.append(self.unit[name])
             formulas.append(mul(*factors))
+            limits.append(self._product(term))
             if falls and len(terms) == 1:
                 constant, chosen = self._events(mul(*units)), tuple(sorted(term.states))
-        return Propensity(id, self._events(add(*formulas)), change, constant, chosen)
+        limit = self._events(add(*limits)) if id in self.doubled else None
+        return Propensity(id, self._events(add(*formulas)), change, constant, chosen, limit)
 
     def _one_way(self, id: str, law: Expr) -> None:
         """Errors: UnsupportedError for a net rate, which is negative without reactants: as one reaction it would lose
@@ -179,9 +190,7 @@ class _Translation:
         """Whether the law vanishes by itself where there is one molecule too few."""
         if not any(count > 1 for count in orders.values()) or all(term.number > 0.0 for term in terms):
             return False
-        formula = add(
-            *(mul(Number(t.number), *t.constants, *(Symbol(self.system.states[i]) for i in t.states)) for t in terms)
-        )
+        formula = add(*(self._product(term) for term in terms))
         many = dict.fromkeys(self.index, 7.0)
         for name, count in orders.items():
             for k in range(1, count):
@@ -189,6 +198,14 @@ class _Translation:
                 if not abs(few) <= 1e-9 * abs(self._value(formula, many)):
                     return False
         return True
+
+    def _product(self, term: MassActionTerm) -> Expr:
+        return mul(Number(term.number), *term.constants, *(Symbol(self.system.states[i]) for i in term.states))
+
+    def _highest(self, terms: tuple[MassActionTerm, ...]) -> Expr:
+        """The terms of highest order, which are the law for large numbers."""
+        order = max(len(term.states) for term in terms)
+        return add(*(self._product(term) for term in terms if len(term.states) == order))
 
     @cached_property
     def _start(self) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
