@@ -71,25 +71,30 @@ class Comparison:
         self.error = np.zeros((len(self.ids), self.count))
         self.died = np.full(self.count, np.inf)
         self.e = np.zeros((self.m, self.count))
-        h = [self.tight(node, self._slow_inputs(self.low, self.high)) for node in problem.h]
+        h = self.tight(problem.h, self._slow_inputs(self.low, self.high))
         self.d = np.array([iv.magnitude(iv.sub(start[y], one)) for y, one in zip(problem.y, h)]).reshape(self.q, -1)
         self.reach = np.concatenate([self.d, self.e])
         self.now = np.zeros((len(self.ids), self.count))
         first = {**self._slow_inputs(self.low, self.high), **{fast(y): start[y] for y in problem.y}}
-        self.size = np.array([self._least(self.tight(o[0], first)) for o in problem.observables.values()])
+        self.opened = [o[0] for o in problem.observables.values()]
+        self.closed = [o[1] for o in problem.observables.values()]
+        self.size = self._least(self.tight(self.opened, first))
         self.t = 0.0
 
     @property
     def dead(self) -> np.ndarray:
         return np.isfinite(self.died)
 
-    def tight(self, node: int, inputs) -> Interval:
-        low, high = self.p.tape.tight(node, inputs)
-        return np.broadcast_to(low, (self.count,)), np.broadcast_to(high, (self.count,))
+    def tight(self, nodes, inputs, count: int | None = None) -> np.ndarray:
+        """(nodes, 2, count)"""
+        return self.p.tape.many((), nodes, inputs, self.count if count is None else count)
+
+    def ranges(self, nodes, inputs) -> np.ndarray:
+        return self.p.tape.many(nodes, (), inputs, self.count)
 
     @staticmethod
-    def _least(a: Interval) -> np.ndarray:
-        return np.maximum(np.maximum(a[0], -a[1]), 0.0)
+    def _least(found: np.ndarray) -> np.ndarray:
+        return np.maximum(np.maximum(found[:, 0], -found[:, 1]), 0.0)
 
     def _slow_inputs(self, low: np.ndarray, high: np.ndarray) -> dict:
         return {**self.inputs, **{slow(name): (low[j], high[j]) for j, name in enumerate(self.p.z)}}
@@ -114,10 +119,9 @@ class Comparison:
             self.seen.append((h, box_low, box_high, self.reach))
         self.low, self.high = low, high
         self.died = np.where(good, self.died, np.minimum(self.died, self.t))
-        inputs = self._slow_inputs(low, high)
-        for k, (_, closed, _, _) in enumerate(self.p.observables.values()):
-            lowest = self._least(self.tight(closed, inputs)) - self.now[k]
-            self.size[k] = np.fmax(self.size[k], lowest)
+        if self.ids:
+            lowest = self._least(self.tight(self.closed, self._slow_inputs(low, high))) - self.now
+            self.size = np.fmax(self.size, lowest)
 
     # the start that the initial layer is projected out of
 
@@ -144,10 +148,9 @@ class Comparison:
         for _ in range(TRIES):
             inputs = self._hull(low - wide, high + wide, reach)
             matrix = np.zeros((self.count, self.m, self.m + 1))
-            for k in range(self.m):
-                for j in range(self.m):
-                    slope = self.tight(self.p.reduced[k][j], inputs)
-                    matrix[:, k, j] = np.maximum(-slope[0], 0.0) if k == j else iv.magnitude(slope)
+            slopes = self.tight([node for row in self.p.reduced for node in row], inputs)
+            for k, (i, j) in enumerate(np.ndindex(self.m, self.m)):
+                matrix[:, i, j] = np.maximum(-slopes[k, 0], 0.0) if i == j else iv.magnitude(slopes[k])
             whole = np.concatenate([matrix, np.zeros((self.count, 1, self.m + 1))], axis=1)
             found = _reached(whole, now, h)
             proven = np.all(found <= wide, axis=0)
@@ -164,8 +167,7 @@ class Comparison:
         during = low.copy(), high.copy()
         width = np.maximum(high - low, 1e-12 * np.maximum(np.abs(high), np.abs(low)))
         for _ in range(TRIES):
-            ends = [self._face(j, during, h) for j in range(self.m)]
-            new_low, new_high = np.array([e[0] for e in ends]), np.array([e[1] for e in ends])
+            new_low, new_high = self._faces(during, h)
             least, most = np.minimum(low, new_low), np.maximum(high, new_high)
             inside = np.all((least >= during[0]) & (most <= during[1]), axis=0)
             if (inside | self.dead).all():
@@ -179,16 +181,21 @@ class Comparison:
     def _clipped(self, low: np.ndarray) -> np.ndarray:
         return np.where(np.array(self.signed)[:, None], np.maximum(low, 0.0), low)
 
-    def _face(self, j: int, during, h: float) -> tuple[np.ndarray, np.ndarray]:
-        name = slow(self.p.z[j])
+    def _faces(self, during, h: float) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper ends after the step, each from the rate on its own face of the box."""
         inputs = self._slow_inputs(*during)
-        slope = self.tight(self.p.reduced[j][j], inputs)
-        below = self.tight(self.p.f[j], {**inputs, name: (self.low[j], self.low[j])})[0]
-        above = self.tight(self.p.f[j], {**inputs, name: (self.high[j], self.high[j])})[1]
-        down = below * _ramp(np.where(below < 0, slope[1], slope[0]), h, below >= 0)
-        up = above * _ramp(np.where(above > 0, slope[1], slope[0]), h, above <= 0)
-        low, high = iv.widened(self.low[j] + down, self.high[j] + up, 1e-14)
-        return (np.maximum(low, 0.0) if self.signed[j] else low), high
+        diagonal = self.tight([self.p.reduced[j][j] for j in range(self.m)], inputs)
+        twice = {name: (np.tile(pair[0], 2), np.tile(pair[1], 2)) for name, pair in inputs.items()}
+        rates = np.empty((self.m, 2, self.count))
+        for j, name in enumerate(self.p.z):
+            face = np.concatenate([self.low[j], self.high[j]])
+            found = self.tight([self.p.f[j]], {**twice, slow(name): (face, face)}, 2 * self.count)[0]
+            rates[j] = found[0, : self.count], found[1, self.count :]
+        below, above = rates[:, 0], rates[:, 1]
+        down = below * _ramp(np.where(below < 0, diagonal[:, 1], diagonal[:, 0]), h, below >= 0)
+        up = above * _ramp(np.where(above > 0, diagonal[:, 1], diagonal[:, 0]), h, above <= 0)
+        low, high = iv.widened(self.low + down, self.high + up, 1e-14)
+        return self._clipped(low), high
 
     # deviations
 
@@ -214,8 +221,7 @@ class Comparison:
     def _hull(self, low: np.ndarray, high: np.ndarray, reach: np.ndarray) -> dict:
         d, e = reach[: self.q], reach[self.q :]
         inputs = self._slow_inputs(self._clipped(low - e), high + e)
-        closed = [self.tight(node, inputs) for node in self.p.h]
-        for y, one, gap in zip(self.p.y, closed, d):
+        for y, one, gap in zip(self.p.y, self.tight(self.p.h, inputs), d):
             least = one[0] - gap
             inputs[fast(y)] = (
                 (np.maximum(least, np.minimum(one[0], 0.0)) if y in self.p.positive else least),
@@ -228,36 +234,35 @@ class Comparison:
         p, q, m = self.p, self.q, self.m
         inputs = self._hull(low, high, reach)
         result = np.zeros((self.count, q + m + 1, q + m + 1))
-        flow = [self.tight(node, inputs) for node in p.f]
+        found = self.tight([*p.f, *(n for row in p.dh for n in row), *(n for row in p.reduced for n in row)], inputs)
+        flow, dh, reduced = (
+            found[:m],
+            found[m : m + q * m].reshape(q, m, 2, -1),
+            found[m + q * m :].reshape(m, m, 2, -1),
+        )
         for i in range(q):
-            terms = [iv.mul(self.tight(node, inputs), speed) for node, speed in zip(p.dh[i], flow)]
-            total = terms[0]
-            for term in terms[1:]:
-                total = iv.add(total, term)
+            total = iv.mul(dh[i, 0], flow[0])
+            for k in range(1, m):
+                total = iv.add(total, iv.mul(dh[i, k], flow[k]))
             result[:, i, -1] = iv.magnitude(total)
+        for i, j in np.ndindex(m, m):
+            result[:, q + i, q + j] = reduced[i, j, 1] if i == j else iv.magnitude(reduced[i, j])
         places = [(i, j, p.decay[i][j]) for i in range(q) for j in range(q)]
         places += [(q + k, j, p.loss[k][j]) for k in range(m) for j in range(q)]
-        for k in range(m):
-            for j in range(m):
-                found = self.tight(p.reduced[k][j], inputs)
-                result[:, q + k, q + j] = found[1] if k == j else iv.magnitude(found)
-        for (i, j, _), found in zip(places, self.ranges([node for _, _, node in places], inputs)):
-            result[:, i, j] = found[1] if i == j else iv.magnitude(found)
+        for (i, j, _), one in zip(places, self.ranges([node for _, _, node in places], inputs)):
+            result[:, i, j] = one[1] if i == j else iv.magnitude(one)
         return result, inputs
-
-    def ranges(self, nodes, inputs):
-        return self.p.tape.ranges(nodes, inputs)
 
     # observables
 
     def far(self, hull: Mapping, reach: np.ndarray) -> np.ndarray:
         """(k, N) how far observables of fine and coarse model can be apart."""
         d, e = reach[: self.q], reach[self.q :]
-        rows = []
-        for _, _, by_y, by_z in self.p.observables.values():
-            slopes = self.ranges([*by_y, *by_z], hull)
-            rows.append(sum(iv.magnitude(s) * x for s, x in zip(slopes, (*d, *e))) * UP + np.zeros(self.count))
-        return np.array(rows)
+        nodes = [n for _, _, by_y, by_z in self.p.observables.values() for n in (*by_y, *by_z)]
+        slopes = self.ranges(nodes, hull).reshape(len(self.ids), self.q + self.m, 2, self.count)
+        sizes = np.maximum(np.abs(slopes[:, :, 0]), np.abs(slopes[:, :, 1]))
+        terms = np.where(sizes == 0, 0.0, sizes * np.concatenate([d, e]))
+        return terms.sum(axis=1) * UP
 
     def _observe(self, hull: Mapping, reach: np.ndarray, t: float) -> None:
         counted = np.array([t > self.late.get(id, 0.0) for id in self.ids])

@@ -8,6 +8,7 @@ import numpy as np
 
 from manyscale.bridges.rigorous import intervals as iv
 from manyscale.bridges.rigorous.intervals import Interval
+from manyscale.bridges.rigorous.machine import Code, NoCode
 from manyscale.kernels.differentiate import partials
 from manyscale.kernels.graph import Graph
 
@@ -32,6 +33,7 @@ class Tape:
         self._cones: dict[tuple[int, ...], list[int]] = {}
         self._slopes: dict[int, dict[int, int]] = {}
         self._mentioned: dict[int, tuple] = {}
+        self._codes: dict[tuple, Code | None] = {}
 
     def cone(self, nodes: Sequence[int]) -> list[int]:
         """The nodes that these depend on, in order of evaluation. Raises NoRange."""
@@ -76,6 +78,20 @@ class Tape:
                 else:
                     found[node] = UNARY[op](found[arg[0]])
         return [found[node] for node in nodes]
+
+    def many(self, plain: Sequence[int], tight: Sequence[int], inputs: Mapping, count: int) -> np.ndarray:
+        """Ranges (nodes, 2, count) of nodes for `count` boxes: natural ones, then tight ones."""
+        key = tuple(plain), tuple(tight)
+        if key not in self._codes:
+            try:
+                self._codes[key] = Code(self, *key)
+            except NoCode:
+                self._codes[key] = None
+        code = self._codes[key]
+        if code is not None:
+            return code(inputs, count)
+        found = [*self.ranges(plain, inputs), *(self.tight(node, inputs) for node in tight)]
+        return np.array([[np.broadcast_to(v, (count,)) for v in pair] for pair in found]).reshape(-1, 2, count)
 
     def mentioned(self, node: int) -> tuple:
         """Names of the inputs of a node."""
