@@ -326,6 +326,11 @@ def curve(dosing: Dosing, bounds: tuple[float, float] | None = None) -> list[Pat
     bounds: log doses; default: as far as the response changes, at most 12 decades either way. Others are looked for
     from other starting amounts at a few doses. Errors: SimulationError where there is no steady state to start from.
     """
+    with np.errstate(over="ignore", invalid="ignore"):  # states far out; what is not finite is turned away below
+        return _curve(dosing, bounds)
+
+
+def _curve(dosing: Dosing, bounds: tuple[float, float] | None) -> list[Path]:
     middle = np.log(dosing.start)
     if bounds is not None:
         middle = min(max(middle, bounds[0]), bounds[1])
