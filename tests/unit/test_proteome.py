@@ -38,9 +38,11 @@ def test_wrong_starts_and_names_are_told():
 
 
 def test_ribosomes_rise_linearly_with_growth():
-    law = growth_law(nutrient=np.linspace(0.08, 1.0, 8))
-    assert law.r_squared > 0.99 and law.error < 0.06
-    assert law.kappa_t == pytest.approx(0.2357, rel=0.05) and law.intercept == pytest.approx(0.1377, rel=0.05)
+    law = growth_law()  # eight nutrients from 0.08 to 1
+    assert law.r_squared == pytest.approx(0.9972, abs=1e-4) and law.error < 0.04
+    assert law.kappa_t == pytest.approx(0.2357, rel=3e-3) and law.intercept == pytest.approx(0.1377, abs=3e-4)
+    even = growth_law(nutrient=np.linspace(0.08, 1.0, 8))
+    assert even.kappa_t == pytest.approx(law.kappa_t, rel=0.05)  # the line depends a little on where it is fitted
     assert law.exact_error < 1e-9
 
 
