@@ -186,3 +186,27 @@ def test_events_go_with_the_half_whose_species_they_touch():
     with pytest.raises(ms.InputError, match="across the cut"):
         cut(ms.model("two", species={"X": "1 nM", "Y": "1 nM", "Z": "1 nM"}, parameters={"d": "1 1/s"}, reactions=["a: X -> ; d*X", "b: Y -> ; d*Y", "c: X + Z -> ; d*Z"],
                      events=["at (time > 1): Y = 0, Z = 0"]), ["Y"], ["X"])  # fmt: skip
+
+
+def test_feedback_closes_a_loop_and_says_what_it_cannot_close():
+    """Two genes in a ring by one connection are the ring of one model."""
+    first, second = parts.inducible("B", "A"), parts.repressible("A", "B")
+    ring = ms.connect(first, second, {"A": "A"}, feedback={"B": "B"})
+    assert not ring.inputs and set(ring.outputs) == {"A", "B"}
+    times = np.linspace(0.0, 400.0, 9)
+    run = ms.simulate(ring.model, times, values={"B": 20.0}, rtol=1e-9)
+    whole = ms.model(
+        "ring", species={"A": "0 nM", "B": "20 nM", "P": "10 nM", "PB": "0 nM", "Q": "10 nM", "QA": "0 nM"},
+        parameters={"on": "1 1/(nM s)", "off": "10 1/s", "k": "0.1 1/s", "d": "0.01 1/s"},
+        reactions=["a: B + P <-> PB; on*B*P - off*PB", "b: -> A; k*PB", "c: A -> ; d*A",
+                   "e: A + Q <-> QA; on*A*Q - off*QA", "f: -> B; k*Q", "g: B -> ; d*B"],
+    )  # fmt: skip
+    other = ms.simulate(whole, times, rtol=1e-9)
+    for id in ("A", "B"):
+        assert run[id] == pytest.approx(other[id], rel=1e-6)
+    with pytest.raises(ms.InputError, match="make it a species"):
+        ms.connect(parts.constitutive("A"), second, {"A": "A"}, feedback={"B": "make_A"})
+    with pytest.raises(ms.InputError, match="joined already"):
+        ms.connect(first.model, second.model, {"A": "A"}, feedback={"A": "A"})
+    with pytest.raises(ms.InputError, match="no output port 'C'"):
+        ms.connect(first, second, {"A": "A"}, feedback={"C": "B"})
