@@ -135,6 +135,7 @@ def test_interruption_keeps_the_paths_that_are_done():
     [
         ({"partition": {"nope": "jump"}}, "no reaction 'nope'"),
         ({"partition": {"on": "exact"}}, "use one of jump, langevin, ode"),
+        ({"partition": "on"}, "cannot be ''"),
         ({"partition": 3}, "treatments by reaction"),
         ({"langevin_above": 0.5}, "number of molecules"),
         ({"ode_above": 10.0}, "below langevin_above"),

@@ -205,7 +205,8 @@ def test_interruption_keeps_the_paths_that_are_done():
     ("options", "words"),
     [
         ({"fast": ["nope"]}, "no reaction 'nope'"),
-        ({"fast": "f"}, "list of reaction ids"),
+        ({"fast": 3}, "list of reaction ids"),
+        ({"fast": "f, nope"}, "no reaction 'nope'"),
         ({"fast": []}, "list of reaction ids"),
         ({"min_gap": 0.0}, "from 1 on"),
         ({"max_states": 1}, "whole number from 2 on"),

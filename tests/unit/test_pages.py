@@ -11,7 +11,7 @@ import pytest
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
-@pytest.mark.parametrize("name", ["jump.md"])
+@pytest.mark.parametrize("name", ["jump.md", "hybrid.md"])
 def test_the_page_runs(name):
     matplotlib.use("Agg")
     blocks = re.findall(r"```python\n(.*?)```", (DOCS / name).read_text(encoding="utf-8"), re.S)

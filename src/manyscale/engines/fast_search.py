@@ -20,7 +20,7 @@ TRIAL_STATES = 2_000  # of one law in a trial that nobody asked for
 
 
 def fast_reactions(code: PropensityCode, times: np.ndarray, p: np.ndarray, scale: np.ndarray, start: np.ndarray,
-                   named: Sequence[str] | None, min_gap: float, most: int) -> Division:  # fmt: skip
+                   named: Sequence[str] | str | None, min_gap: float, most: int) -> Division:  # fmt: skip
     """The division into fast and slow reactions with as many fast ones as the gap allows, or that of the named ones.
 
     Errors: InputError where no division has the gap, with the best that was found.
@@ -56,8 +56,10 @@ def _refused(division: Division, gap: float, reason: str, min_gap: float) -> str
     )
 
 
-def _named(code: PropensityCode, named: Sequence[str]) -> frozenset[int]:
-    if isinstance(named, str) or not all(isinstance(id, str) for id in named) or not len(named):
+def _named(code: PropensityCode, named: Sequence[str] | str) -> frozenset[int]:
+    if isinstance(named, str):
+        named = [id.strip() for id in named.split(",")]
+    if not isinstance(named, (list, tuple, set)) or not named or not all(isinstance(id, str) for id in named):
         raise InputError('fast: give a list of reaction ids, such as fast=["v1", "v2"]')
     ids = {one.reaction for one in code.reactions}
     for id in named:

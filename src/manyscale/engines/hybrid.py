@@ -30,7 +30,7 @@ FAILURES = {
 
 def simulate_hybrid(kernel: Kernel, times, *, values: Mapping[str, float] | None = None, replicates: int | None = None,
                     seed: int | None = None, counts: bool = False, max_steps: int = 1_000_000_000,
-                    partition: Mapping[str, str] | None = None, langevin_above: float = 100.0, ode_above: float = 1e7,
+                    partition: Mapping[str, str] | str | None = None, langevin_above: float = 100.0, ode_above: float = 1e7,
                     leap: float = 0.03, tolerance: float = 1e-4,
                     progress: Callable[[float], None] | None = None) -> Trajectory:  # fmt: skip
     """Paths of which some reactions jump, at times where their integrated hazard reaches an exponential number, and
@@ -38,7 +38,7 @@ def simulate_hybrid(kernel: Kernel, times, *, values: Mapping[str, float] | None
 
     A reaction leaves the jumps when every species that it changes has `langevin_above` molecules (per molecule changed),
     and its noise when they have `ode_above`; it comes back at half of that. It also has to fire often enough to pay.
-    partition: reactions that are always "jump", "langevin" or "ode". leap: change of a species by noise in one
+    partition: reactions that are always "jump", "langevin" or "ode" (also as text: "v1=jump, v2=ode"). leap: change of a species by noise in one
     step, as a share of it; tolerance: relative error of one step of the flow. The same seed gives the same
     paths, whatever the number of threads.
 
@@ -78,7 +78,10 @@ def _limits(langevin: float, ode: float, leap: float, tolerance: float, longest:
     return np.array([langevin, ode, leap, tolerance, longest], dtype=float)
 
 
-def _fixed(code: PropensityCode, partition: Mapping[str, str]) -> np.ndarray:
+def _fixed(code: PropensityCode, partition: Mapping[str, str] | str) -> np.ndarray:
+    if isinstance(partition, str):
+        pairs = (item.partition("=") for item in partition.split(","))
+        partition = {id.strip(): word.strip() for id, _, word in pairs}
     if not isinstance(partition, Mapping):
         raise InputError('partition: give treatments by reaction, such as {"v1": "jump"}')
     ids = [one.reaction for one in code.reactions]

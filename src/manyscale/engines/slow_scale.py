@@ -30,12 +30,12 @@ FAILURES = {
 
 def simulate_slow_scale(kernel: Kernel, times, *, values: Mapping[str, float] | None = None,
                         replicates: int | None = None, seed: int | None = None, counts: bool = False,
-                        max_steps: int = 1_000_000_000, fast: Sequence[str] | None = None, min_gap: float = 100.0,
+                        max_steps: int = 1_000_000_000, fast: Sequence[str] | str | None = None, min_gap: float = 100.0,
                         max_states: int = 20_000, progress: Callable[[float], None] | None = None) -> Trajectory:  # fmt: skip
     """Paths of the slow reactions alone. Fast species are drawn from their conditional law at each output time (at t = 0
     they are what they start from).
 
-    fast: ids of the reactions that are fast; found by their rates where it is not given. max_states: of one conditional
+    fast: ids of the reactions that are fast (a list, or text with commas); found by their rates where it is not given. max_states: of one conditional
     law. The gap, `stats["gap"]`, is the inverse of the error of what slow reactions see, on average over time: each
     slow reaction leaves a block away from its law by some share, for one relaxation; and a rate that fluctuates with the
     block adds twice its variance per relaxation. Where it is below min_gap, the model is refused and the number said.
