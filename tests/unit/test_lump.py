@@ -16,6 +16,7 @@ from manyscale.bridges.certificate import Refusal
 from manyscale.bridges.exact import lump as method
 from manyscale.bridges.exact.lump import lump
 from manyscale.bridges.lumping.closure import Closure
+from manyscale.bridges.lumping.readable import positive
 from manyscale.kernels import compile_model
 from manyscale.kernels.interpret import evaluate
 from manyscale.scales import resolve
@@ -285,3 +286,33 @@ def test_published_signalling_network_of_356_species_becomes_small(corpora):
     times = np.array([0.0, 1.0, 30.0, 120.0])
     fine, coarse = (ms.simulate(m, times, rtol=1e-9)["Dimers"] for m in (model, bridge.coarse))
     np.testing.assert_allclose(fine, coarse, rtol=1e-6)
+
+
+@given(seed=st.integers(0, 10_000))
+@settings(max_examples=60, deadline=None)
+def test_sums_made_positive_span_the_same_and_can_be_filled(seed):
+    random = np.random.default_rng(seed)
+    count, rest = int(random.integers(1, 5)), int(random.integers(1, 5))
+    rows = []
+    for r in range(count):  # reduced row echelon form
+        tail = {count + j: Fraction(int(x)) for j, x in enumerate(random.integers(-2, 4, rest)) if x}
+        rows.append({r: Fraction(1), **tail})
+    found, filled = positive(rows, [0] * (count + rest))
+    before, after = (
+        np.array([[float(row.get(i, 0)) for i in range(count + rest)] for row in part]) for part in (rows, found)
+    )
+    assert np.linalg.matrix_rank(np.vstack([before, after])) == count == np.linalg.matrix_rank(after)
+    state = np.zeros((count + rest, count))  # y of each unit vector of sums
+    for column, values in filled:
+        state[column, list(values)] = [float(x) for x in values.values()]
+    np.testing.assert_allclose(after @ state, np.eye(count), atol=1e-12)
+    helped = [r for r in range(count) if min(rows[r].values()) < 0 and min(found[r].values()) > 0]
+    assert all(min(rows[r].values()) > 0 or r in helped or found[r] == rows[r] for r in range(count))
+
+
+def test_sums_of_published_networks_are_positive(corpora):
+    model = ms.read(corpora / "nets" / "multisite2.net")
+    bridge = lump(model, ["A1P"])
+    assert compile_model(bridge.coarse).size == 9 and len(bridge.certificate.recipe["sums"]) == 7
+    assert all(Fraction(x) > 0 for row in bridge.certificate.recipe["sums"].values() for x in row.values())
+    assert worst_difference(bridge, {"kOnR": 0.02}, 0.5) < 1e-8

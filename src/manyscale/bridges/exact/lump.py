@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -17,9 +18,10 @@ from manyscale._core import RowSpace
 from manyscale.bridges.bridge import Bridge
 from manyscale.bridges.certificate import Assumption, Certificate, ErrorStatement, Refusal, source_hash, versions
 from manyscale.bridges.compose import carry
-from manyscale.bridges.lumping.closure import Closure, Lumping, Row, TimeUp
+from manyscale.bridges.lumping.closure import Closure, Lumping, TimeUp
 from manyscale.bridges.lumping.coarse import FILLINGS, LumpedModel, Rewriting, frame, unsupported
 from manyscale.bridges.lumping.field import Unlucky
+from manyscale.bridges.lumping.readable import Row, positive
 from manyscale.bridges.norm import NORM
 from manyscale.engines.simulate import as_model
 from manyscale.errors import InputError, UnsupportedError
@@ -142,9 +144,11 @@ def _first_that_holds(
             keeps[id] = closure.keeps(space, id)
         return keeps[id]
 
+    rows, leading = positive(lumping.rows, [frame(model, system, i) for i in range(system.size)])
+    lumping = replace(lumping, rows=rows)
     for filling in FILLINGS:
         try:
-            made = Rewriting(model, system, lumping.rows, kept, observables, filling).result()
+            made = Rewriting(model, system, rows, kept, observables, filling, leading=leading).result()
             bridge = _bridge(model, system, lumping, made, observables, box)
             worst = replayed(bridge)
         except (UnsupportedError, InputError, Unlucky) as why:

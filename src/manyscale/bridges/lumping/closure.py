@@ -10,19 +10,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-
-import numpy as np
 
 from manyscale._core import RowSpace
 from manyscale.bridges.lumping.field import PRIME, residue
 from manyscale.bridges.lumping.jacobian import Matrices, Sampler, elementary, together
+from manyscale.bridges.lumping.readable import Row, holds, put, readable
 from manyscale.kernels.system import System
 
-Row = dict[int, Fraction]
 CHUNK = 64  # rows multiplied between looks at the clock
 CONFIRMED = 3  # random points at which a space must hold that was found at others
 LARGEST = math.isqrt(PRIME // 2)  # numerator and denominator that can be brought back
@@ -110,16 +107,6 @@ class Closure:
         return all(holds(space, self.sampler.gradient(name)) for _ in range(CONFIRMED))
 
 
-def put(space: RowSpace, row: Mapping[int, int]) -> bool:
-    """Add a row of residues; whether it was new."""
-    return space.add(np.array([*row], dtype=np.int32), np.array([*row.values()], dtype=np.uint64))
-
-
-def holds(space: RowSpace, row: Mapping[int, int]) -> bool:
-    """Whether a row of residues lies in the space."""
-    return space.contains(np.array([*row], dtype=np.int32), np.array([*row.values()], dtype=np.uint64))
-
-
 def rational_rows(found: Sequence[tuple[Sequence[int], Sequence[int]]]) -> tuple[Row, ...] | None:
     """Rows of residues over the rationals."""
     known: dict[int, Fraction | None] = {}
@@ -135,39 +122,6 @@ def rational_rows(found: Sequence[tuple[Sequence[int], Sequence[int]]]) -> tuple
             row[column] = number
         rows.append(row)
     return tuple(rows)
-
-
-def readable(reduced: tuple[Row, ...], origins: tuple[Row, ...] | None, size: int) -> tuple[Row, ...]:
-    """The rows as the equations themselves have them, where these are positive sums that can be told apart by one column
-    each; else the reduced ones."""
-    sums = [row for row in reduced if len(row) > 1]
-    if origins is None or not any(x < 0 for row in sums for x in row.values()):
-        return reduced
-    single = {next(iter(row)) for row in reduced if len(row) == 1}
-    space, own = RowSpace(size), []
-    for row in origins:
-        rest = _whole({i: x for i, x in row.items() if i not in single})
-        if len(rest) > 1 and put(space, {i: int(x) % PRIME for i, x in rest.items()}):
-            own.append(rest)
-    positive = all(x > 0 for row in own for x in row.values())
-    if len(own) < len(sums) or not positive or any(column is None for column in private_columns(own)):
-        return reduced
-    return tuple(sorted([*(row for row in reduced if len(row) == 1), *own], key=lambda row: min(row)))
-
-
-def _whole(row: Row) -> Row:
-    """The row in coprime whole numbers, mostly positive."""
-    if not row:
-        return row
-    factor = Fraction(math.lcm(*(x.denominator for x in row.values())), math.gcd(*(x.numerator for x in row.values())))
-    factor *= 1 if sum(row.values()) >= 0 else -1
-    return {i: x * factor for i, x in sorted(row.items())}
-
-
-def private_columns(rows: Sequence[Row]) -> list[int | None]:
-    """For each row a column that no other row has."""
-    count = Counter(i for row in rows for i in row)
-    return [min((i for i in row if count[i] == 1), key=lambda i: (abs(row[i]), i), default=None) for row in rows]
 
 
 def rational(value: int) -> Fraction | None:

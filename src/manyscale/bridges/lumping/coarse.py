@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from manyscale.bridges.compose import start_values
-from manyscale.bridges.lumping.closure import Row, private_columns
 from manyscale.bridges.lumping.names import lump_id, lump_name
+from manyscale.bridges.lumping.readable import Row, Section, section
 from manyscale.errors import UnsupportedError
 from manyscale.kernels.system import System
 from manyscale.model.expr import ONE, ZERO, Expr, Mul, Number, RateOf, Symbol, add, mul, substitute, symbols, walk
@@ -59,14 +59,16 @@ def unsupported(model: Model, system: System) -> str | None:
 
 class Rewriting:
     """The coarse model of one lumping. keeps(id): a fine quantity is a function of the lumped variables. filling: one of
-    FILLINGS, or "shares", which then say what part of its sum each member is."""
+    FILLINGS, or "shares", which then say what part of its sum each member is.
+    leading: the section of the rows, where it is not the plain one."""
 
     def __init__(
         self, model: Model, system: System, rows: Sequence[Row], keeps: Callable[[str], bool],
-        observables: Collection[str] = (), filling: str = "leading", shares: Mapping[str, float] | None = None,
+        observables: Collection[str] = (), filling: str = "leading", shares: Mapping[str, float] | None = None, leading: Section | None = None,
     ):  # fmt: skip
         self.model, self.system, self.rows, self.keeps = model, system, rows, keeps
         self.observables, self.shares = set(observables), shares or {}
+        self.leading = section(rows) if leading is None else leading
         self.taken = set(model.by_id) | {k.id for r in model.reactions for k in r.local} | {"time", "avogadro", "pi"}
         self.states = system.states
         self.single = {self.states[next(iter(row))] for row in rows if len(row) == 1}
@@ -126,12 +128,12 @@ class Rewriting:
         """Every lumped species by the lumps."""
         empty = ONE if filling == "spread" else ZERO
         found: dict[str, Expr] = {id: empty for id in self.states if id not in self.single}
-        leading = private_columns(self.rows)
-        for id, row, place in zip(self.lump_ids, self.rows, leading, strict=True):
+        for id, row, (place, values) in zip(self.lump_ids, self.rows, self.leading, strict=True):
             if len(row) == 1:
                 continue
             if filling == "leading":
-                found[self.states[place]] = mul(Number(float(1 / row[place])), Symbol(id))
+                terms = (mul(Number(float(x)), Symbol(self.lump_ids[r])) for r, x in values.items())
+                found[self.states[place]] = add(*terms)
                 continue
             if any(len(self._memberships[i]) > 1 for i in row):
                 raise UnsupportedError("lump", "lumps that share species cannot be spread")

@@ -18,9 +18,10 @@ from manyscale.bridges.bridge import Bridge
 from manyscale.bridges.certificate import Certificate
 from manyscale.bridges.error_estimate import Sampled
 from manyscale.bridges.explain import listed
-from manyscale.bridges.lumping.closure import CONFIRMED, holds, put
+from manyscale.bridges.lumping.closure import CONFIRMED
 from manyscale.bridges.lumping.coarse import Rewriting, frame, unsupported
 from manyscale.bridges.lumping.jacobian import Sampler
+from manyscale.bridges.lumping.readable import holds, put
 from manyscale.engines.simulate import as_model
 from manyscale.errors import InputError, UnsupportedError
 from manyscale.kernels import compile_model
