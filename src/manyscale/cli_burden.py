@@ -102,7 +102,10 @@ def _units(items: list[str] | None) -> dict[str, str] | None:
 
 def _tell(found: Any, json: bool) -> None:
     say(f"growth {found.growth_rate:.5g} per minute, {found.relative_growth:.2%} of the host alone", json)
-    say(f"foreign protein: {found.protein_fraction:.3%} of the protein mass", json)
+    say(
+        f"foreign protein: {found.protein_fraction:.3%} of the protein mass, {found.synthesis_fraction:.3%} of all translation",
+        json,
+    )
     for g in found.genes:
         say(f"  {g.id}: {g.total(found.values):.6g} molecules, {found.protein_fractions[g.id]:.3%}", json)
     if found.host.polymerase_share:

@@ -45,6 +45,17 @@ def test_mass_keeps_exact_books_with_degradation():
     assert found.mass_error < 1e-9 and found.relative_growth < 1
 
 
+def test_what_is_translated_is_what_is_there_unless_it_is_degraded():
+    """At balanced growth made = growth * protein for what only growth takes away, so both shares are one (phi = c/sum c)."""
+    kept, lost = ms.burden({"x": 50.0}), ms.burden([Gene("x", 50.0, 300.0, 0.3)])
+    assert kept.synthesis_fraction == pytest.approx(kept.protein_fraction, rel=1e-9)
+    assert lost.synthesis_fraction > 5 * lost.protein_fraction
+    v = lost.values
+    made, all_ = v["elongation"] * v["c_x"] / 300, v["elongation"] * v["translating"]
+    assert made == pytest.approx((v["growth"] + 0.3) * v["x"], rel=1e-9)
+    assert lost.synthesis_fraction == pytest.approx(300 * made / all_, rel=1e-12)
+
+
 def test_two_unrelated_genes_compete(pair):
     assert pair.coupling["second", "first"] < 0 and pair.coupling["first", "second"] < 0
     # a gene's own answer is that of a bystander plus one: the strength itself

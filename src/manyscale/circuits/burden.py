@@ -71,6 +71,13 @@ class Burden:
         return sum(self.protein_fractions.values())
 
     @property
+    def synthesis_fraction(self) -> float:
+        """Share of the circuit in all amino acids that the cell translates: above its share of protein where it is degraded."""
+        v, host = self.values, self.host
+        foreign = sum(float(v[gene_ids(g)["complex"]]) for g in self.genes)
+        return foreign / float(v[host.translating])
+
+    @property
     def mass_error(self) -> float:
         """|mass / mass_total - 1|, which the bookkeeping makes zero at every steady state."""
         return abs(self.values[self.host.mass] / self.values[self.host.mass_total] - 1.0)
@@ -189,7 +196,7 @@ class Burden:
         return {
             "host": self.host.name, "genes": {g.id: {"strength": g.strength, "length": g.length, "decay": g.decay} for g in self.genes},
             "growth_rate": self.growth_rate, "relative_growth": self.relative_growth,
-            "protein_fraction": self.protein_fraction, "protein_fractions": self.protein_fractions,
+            "protein_fraction": self.protein_fraction, "synthesis_fraction": self.synthesis_fraction, "protein_fractions": self.protein_fractions,
             "molecules": {g.id: g.total(self.values) for g in self.genes},
             "coupling": [{"watched": a, "driven": b, "elasticity": x} for (a, b), x in self.coupling.items()],
             "ribosome_eps": self.ribosome_eps, "mass_error": self.mass_error, "remarks": list(self.remarks),

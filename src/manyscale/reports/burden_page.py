@@ -53,6 +53,11 @@ def _cell(found: Any) -> list[tuple[str, Any, str]]:
         ),
         ("relative growth", found.relative_growth, "with the circuit over without"),
         ("protein fraction", found.protein_fraction, "foreign share of the cell's protein mass"),
+        (
+            "synthesis fraction",
+            found.synthesis_fraction,
+            "foreign share of what the cell translates; more where it is degraded",
+        ),
     ]
     if found.host.polymerase_share:
         rows.append(

@@ -39,7 +39,7 @@ def write(text: str, path: str | Path) -> Path:
 def table(rows: list[tuple[str, Any, str]]) -> str:
     """Rows of (quantity, value, meaning)."""
     lines = "".join(
-        f"<tr><td>{escape(name)}</td><td>{escape(_number(value))}</td><td>{escape(what)}</td></tr>"
+        f"<tr><td>{escape(name)}</td><td style='white-space:nowrap'>{escape(_number(value))}</td><td>{escape(what)}</td></tr>"
         for name, value, what in rows
     )
     return (
