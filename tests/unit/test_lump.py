@@ -316,3 +316,19 @@ def test_sums_of_published_networks_are_positive(corpora):
     assert compile_model(bridge.coarse).size == 9 and len(bridge.certificate.recipe["sums"]) == 7
     assert all(Fraction(x) > 0 for row in bridge.certificate.recipe["sums"].values() for x in row.values())
     assert worst_difference(bridge, {"kOnR": 0.02}, 0.5) < 1e-8
+
+
+def test_proper_lumping_puts_each_species_into_one_plain_sum():
+    """Independent sites: states with the same numbers of u, p, e, f are one class; the smallest lumping has 6."""
+    model = phosphorylation(2)
+    bridge = lump(model, ["E", "F"], proper=True)
+    sums = bridge.certificate.recipe["sums"]
+    assert compile_model(bridge.coarse).size == 10 + 2
+    assert {frozenset(row) for row in sums.values()} == {
+        frozenset({f"S_{a}{b}", f"S_{b}{a}"}) for a, b in itertools.combinations("upef", 2)
+    }
+    assert {x for row in sums.values() for x in row.values()} == {"1"}
+    assert worst_difference(bridge, {"k1": 3.0, "S_up": 1.0}) < 1e-9
+    with pytest.raises(ms.InputError, match="every equation"):
+        lump(ms.model("hill", **HILL), ["A", "P"], proper=True)
+    assert compile_model(lump(ms.model("hill", **HILL), ["P"], proper=True).coarse).size == 2

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from types import MappingProxyType
 
 import numpy as np
@@ -21,6 +22,7 @@ from manyscale.bridges.compose import carry
 from manyscale.bridges.lumping.closure import Closure, Lumping, TimeUp
 from manyscale.bridges.lumping.coarse import FILLINGS, LumpedModel, Rewriting, frame, unsupported
 from manyscale.bridges.lumping.field import Unlucky
+from manyscale.bridges.lumping.partition import forward
 from manyscale.bridges.lumping.readable import Row, positive
 from manyscale.bridges.norm import NORM
 from manyscale.engines.simulate import as_model
@@ -45,21 +47,24 @@ def attempt(model: Model, scales: Scales | None, question: Question) -> Bridge |
     return _attempt(model, question.observables, dict(question.box), LIMIT)
 
 
-def lump(model: Model, observables: Sequence[str], *, time_limit: float | None = None) -> Bridge:
+def lump(model: Model, observables: Sequence[str], *, proper: bool = False, time_limit: float | None = None) -> Bridge:
     """The smallest lumped network that shows the observables (species, variables of rules, reaction rates).
 
-    time_limit: seconds. Errors: InputError for what the model does not have, or where nothing can be lumped.
+    proper: only plain sums, each variable in one of them (forward equivalence: Cardelli, Tribastone, Tschaikowski & Vandin,
+    CONCUR 2015); often less small, always easy to read. time_limit: seconds. Errors: InputError for what the model does not have, or where nothing can be lumped.
     """
     model = as_model(model)
     if isinstance(observables, str):
         raise InputError(f"observables are a list of ids, not one text; write observables=[{observables!r}]")
-    found = _attempt(model, tuple(observables), {}, time_limit)
+    found = _attempt(model, tuple(observables), {}, time_limit, proper)
     if isinstance(found, Refusal):
         raise InputError(f"{model.id}: {found.reason}")
     return found
 
 
-def _attempt(model: Model, observables: Sequence[str], box, time_limit: float | None) -> Bridge | Refusal:
+def _attempt(
+    model: Model, observables: Sequence[str], box, time_limit: float | None, proper: bool = False
+) -> Bridge | Refusal:
     system = compile_model(model).system
     _known(system, model, observables)
     reason = unsupported(model, system)
@@ -70,7 +75,8 @@ def _attempt(model: Model, observables: Sequence[str], box, time_limit: float | 
     deadline = time.monotonic() + time_limit if time_limit is not None else float("inf")
     try:
         closure = Closure(system, deadline=deadline)
-        found = _lumping(model, system, closure, observables)
+        find = _classes if proper else _lumping
+        found = find(model, system, closure, observables)
     except TimeUp:
         return Refusal(NAME, "the time limit was reached; allow more time", time_limit, time_limit)
     except (Unlucky, UnsupportedError) as why:
@@ -112,6 +118,25 @@ def _lumping(
         if not mixed:
             return found
         parts += [part for apart in mixed for part in apart]
+
+
+def _classes(
+    model: Model, system: System, closure: Closure, observables: Sequence[str]
+) -> tuple[RowSpace, Lumping] | None:
+    """The coarsest partition whose sums have equations of their own."""
+    names = {*observables, *_event_symbols(model)}
+    seen = [closure.sampler.gradient(name) for name in sorted(names)]
+    start = [
+        (frame(model, system, i), i if id in names else -1, *(g.get(i, 0) for g in seen))
+        for i, id in enumerate(system.states)
+    ]
+    members: dict[int, Row] = {}
+    for i, label in enumerate(forward(system, start, deadline=closure.deadline)):
+        members.setdefault(label, {})[i] = Fraction(1)
+    found = closure.close([], members.values())
+    if found is None or found[1].size > len(members):
+        raise UnsupportedError("lump", "no partition was confirmed")
+    return found
 
 
 def _apart(model: Model, system: System, row: Row) -> list[Row]:
