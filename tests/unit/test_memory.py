@@ -65,3 +65,13 @@ def test_bad_input_is_told():
         memory(toggle(4.0, 4.0), expression=0.0)
     with pytest.raises(ms.InputError, match="as a model"):
         memory({"gfp": 1.0})
+
+
+def test_an_interrupted_search_keeps_what_it_found():
+    def stop(share):
+        if share > 0.5:
+            raise KeyboardInterrupt
+
+    found = memory(toggle(4.0, 4.0), progress=stop)
+    assert found.stopped == "interrupted" and found.verdict.startswith("interrupted")
+    assert len(found.held) == 2 and not found.host and found.to_dict()["stopped"]

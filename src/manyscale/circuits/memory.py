@@ -49,10 +49,14 @@ class Memory:
     starts: int
     states: tuple[SteadyState, ...]
     model: Model
+    stopped: str = ""  # why the search ended early; what was found until then is kept
 
     @property
     def verdict(self) -> str:
         """In words what the cell does to the number of stable states."""
+        if self.stopped:
+            counts = ", ".join(f"{_states(len(getattr(self, name)))} ({name})" for name in SETTINGS)
+            return f"{self.stopped}; so far {counts}"
         before, shared, after = len(self.held), len(self.competition), len(self.host)
         if before == after != shared:
             undone = "restores what competition takes" if shared < before else "takes what competition adds"
@@ -68,7 +72,8 @@ class Memory:
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers."""
         found = {name: [dict(state) for state in getattr(self, name)] for name in SETTINGS}
-        return {"genes": list(self.genes), **found, "growth": list(self.growth), "verdict": self.verdict}
+        return {"genes": list(self.genes), **found, "growth": list(self.growth), "verdict": self.verdict,
+                "stopped": self.stopped}  # fmt: skip
 
 
 def memory(circuit: Module | Model | str | Path, host: Host | str = "weisse_2015", *, expression: float = 1.0,
@@ -88,18 +93,22 @@ def memory(circuit: Module | Model | str | Path, host: Host | str = "weisse_2015
     found = replace(found, model=found.model.replace(events=()))
     factor = {gene_ids(g)["strength"]: g.strength * expression for g in found.genes}
     models = {"held": _held(found), "competition": _fixed_dilution(found), "host": found.model}
-    states, starts = {}, 0
-    for k, (name, model) in enumerate(models.items()):
-        if progress:
-            progress(k / len(models))
-        states[name], starts = _stable(found, model, factor)
+    states: dict[str, list[SteadyState]] = {name: [] for name in SETTINGS}
+    starts, stopped = 0, ""
+    try:
+        for k, (name, model) in enumerate(models.items()):
+            if progress:
+                progress(k / len(models))
+            starts = _stable(found, model, factor, states[name])
+    except KeyboardInterrupt:
+        stopped = "interrupted"
     plain = {
         name: tuple({g.id: g.total(s.values) for g in found.genes} for s in states[name]) for name in SETTINGS
     }  # fmt: skip
     growth = tuple(float(s[found.host.growth]) for s in states["host"])
     return Memory(
         tuple(g.id for g in found.genes), plain["held"], plain["competition"], plain["host"], growth, starts,
-        tuple(states["host"]), found.model,
+        tuple(states["host"]), found.model, stopped,
     )  # fmt: skip
 
 
@@ -144,8 +153,9 @@ def _fixed_dilution(found: Burden) -> Model:
     return found.model.replace(id=f"{found.model.id}_fixed_dilution", reactions=changed)
 
 
-def _stable(found: Burden, model: Model, factor: Mapping[str, float]) -> tuple[list[SteadyState], int]:
-    """Stable steady states, from each protein in turn high or low, sorted by the first gene."""
+def _stable(found: Burden, model: Model, factor: Mapping[str, float], kept: list[SteadyState]) -> int:
+    """Add the stable steady states to `kept`, from each protein in turn high or low, sorted by the first gene; returns
+    the number of starts."""
     free = {s.id for s in model.species if not s.constant}
     cell = {id: float(found.alone[id]) for id in free if id in found.alone.values}
     own = {s.id: float(s.initial or 0.0) for s in model.species if s.id in free and s.id not in cell}
@@ -156,7 +166,6 @@ def _stable(found: Burden, model: Model, factor: Mapping[str, float]) -> tuple[l
     for share in (0.03, 1.0):
         starts += [{**none, g.id: share * high[g.id]} for g in found.genes]
         starts.append({**none, **{g.id: share * high[g.id] for g in found.genes}})
-    kept: list[SteadyState] = []
     long, lost = LIFETIMES / float(found.alone[found.host.growth]), 0
     for start in starts:
         try:
@@ -170,7 +179,8 @@ def _stable(found: Burden, model: Model, factor: Mapping[str, float]) -> tuple[l
             kept.append(state)
     if not kept and lost == len(starts):
         raise SimulationError(f"{model.id}: no run of the circuit came to rest; simulate it to see what it does")
-    return sorted(kept, key=lambda s: [g.total(s.values) for g in found.genes]), len(starts)
+    kept.sort(key=lambda s: [g.total(s.values) for g in found.genes])
+    return len(starts)
 
 
 def _emptied(found: Burden, own: Mapping[str, float]) -> dict[str, float]:
