@@ -145,7 +145,7 @@ static nb::tuple run_leaps(std::shared_ptr<LeapModel> model, bool gaussian, cons
   if (out.ndim() != 3 || out.shape(1) != times.size() || out.shape(2) != n || passed.size() != out.shape(0) ||
       counts.size() != n || scale.size() != n || p.size() != static_cast<size_t>(model->parameters) || !times.size())
     throw std::invalid_argument("out is (paths, times, states), passed (paths,)");
-  Job job{model, p.data(), scale.data(), counts.data(), reals(times), {scheme_of(scheme), epsilon, step, parts, most_steps},
+  Job job{model, p.data(), scale.data(), counts.data(), reals(times), {scheme_of(scheme), epsilon, step, parts, most_steps, gaussian},
           seed, first, static_cast<int64_t>(out.shape(0)), out.data(), passed.data()};
   Outcome outcome;
   outcome.ends.resize(job.paths);

@@ -42,6 +42,7 @@ LeapField::LeapField(std::shared_ptr<const LeapModel> model, const double* p, co
       state_(model_->states),
       slopes_(model_->slopes.count()),
       bounds_(model_->states),
+      spread_bounds_(model_->states),
       mean_(model_->states),
       spread_(model_->states),
       elasticity_(model_->states),
@@ -69,7 +70,7 @@ void LeapField::find_slopes(double t, const double* counts) {
   for (size_t e = 0; e < slopes_.size(); ++e) slopes_[e] = found[e] * scale_[model_->reads.item[e]];
 }
 
-void LeapField::find_bounds(double t, const double* counts, const double* rates, double epsilon) {
+void LeapField::find_bounds(double t, const double* counts, const double* rates, double epsilon, double spread) {
   find_slopes(t, counts);
   const Ragged& reads = model_->reads;
   std::fill(elasticity_.begin(), elasticity_.end(), 0.0);
@@ -83,8 +84,11 @@ void LeapField::find_bounds(double t, const double* counts, const double* rates,
       most = std::max({most, sum, 1.0});
     }
   }
-  for (int i = 0; i < model_->states; ++i)
-    bounds_[i] = elasticity_[i] > 0.0 ? std::max(epsilon * counts[i] / elasticity_[i], 1.0) : kInfinite;
+  for (int i = 0; i < model_->states; ++i) {
+    const bool read = elasticity_[i] > 0.0;
+    bounds_[i] = read ? std::max(epsilon * counts[i] / elasticity_[i], 1.0) : kInfinite;
+    spread_bounds_[i] = read ? std::max(spread * counts[i] / elasticity_[i], 1.0) : kInfinite;
+  }
 }
 
 double LeapField::step_limit(const double* rates, const std::vector<char>& chosen) {
@@ -104,7 +108,7 @@ double LeapField::step_limit(const double* rates, const std::vector<char>& chose
     const double bound = bounds_[i];
     if (!std::isfinite(bound)) continue;
     if (mean_[i] != 0.0) step = std::min(step, bound / std::abs(mean_[i]));
-    if (spread_[i] > 0.0) step = std::min(step, bound * bound / spread_[i]);
+    if (spread_[i] > 0.0) step = std::min(step, spread_bounds_[i] * spread_bounds_[i] / spread_[i]);
   }
   return step;
 }

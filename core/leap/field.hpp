@@ -48,7 +48,8 @@ class LeapField {
   // Largest allowed change of each species: max(epsilon x / g, 1) molecules, so that each propensity changes by a share
   // `epsilon` at most (Cao, Gillespie & Petzold, J. Chem. Phys. 124:044109, 2006). g of a species is the largest sum of
   // elasticities among the propensities that read it, which for elementary steps is the g of the paper.
-  void find_bounds(double t, const double* counts, const double* rates, double epsilon);
+  // `spread`: the share for changes by noise, which for real-valued paths is part of the equation and may be larger.
+  void find_bounds(double t, const double* counts, const double* rates, double epsilon, double spread);
   const std::vector<double>& bounds() const { return bounds_; }  // infinite: no propensity reads it
   // Step within which the changes by the chosen reactions stay within the bounds, in mean and spread.
   double step_limit(const double* rates, const std::vector<char>& chosen);
@@ -67,7 +68,7 @@ class LeapField {
 
  private:
   std::shared_ptr<const LeapModel> model_;
-  std::vector<double> scale_, state_, slopes_, bounds_, mean_, spread_, elasticity_, point_, residual_;
+  std::vector<double> scale_, state_, slopes_, bounds_, spread_bounds_, mean_, spread_, elasticity_, point_, residual_;
   OutputValues rate_values_, slope_values_, condition_values_;
   DenseLu lu_;
   double own_return(int reaction) const;

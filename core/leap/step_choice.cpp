@@ -25,7 +25,7 @@ StepChoice choose_step(LeapField& field, double t, const double* counts, const d
   StepChoice choice{automatic ? LeapScheme::second_order : settings.scheme, settings.step};
   if (settings.step > 0.0) return choice;
   const double epsilon = settings.epsilon;
-  field.find_bounds(t, counts, rates, epsilon);
+  field.find_bounds(t, counts, rates, epsilon, settings.real && !watching ? std::sqrt(epsilon) : epsilon);
   choice.step = std::min(field.step_limit(rates, usable),
                          accurate_step(choice.scheme, field.relaxation(usable), epsilon));
   if (choice.scheme == LeapScheme::explicit_step || (automatic && (watching || left <= kStiff * choice.step)))

@@ -16,6 +16,7 @@ struct LeapSettings {
   double step = 0.0;  // a fixed one; 0: chosen by epsilon
   int parts = 1;      // normal numbers that make up one increment of noise: the same noise at different steps
   int64_t most_steps = 0;
+  bool real = false;  // real-valued paths
 };
 
 struct StepChoice {

@@ -27,8 +27,10 @@ def simulate_jump(kernel: Kernel, times, *, values: Mapping[str, float] | None =
 
     counts: amounts without units are numbers of molecules. first: number of the first replicate. until: a condition
     such as "X > 100" that ends a path at the jump that makes it true, exactly; the times are in `passage` of the result,
-    values stay as they are then. Values are in the model's own units, shape (time,), or (replicate, time). Errors: InputError, UnsupportedError for what has no meaning
-    as a jump process, SimulationError (with `.partial`) where a propensity becomes negative or infinite.
+    values stay as they are then. Values are in the model's own units, shape (time,), or (replicate, time).
+
+    Errors: InputError, UnsupportedError for what has no meaning as a jump process, SimulationError (with `.partial`)
+    where a propensity becomes negative or infinite.
     """
     if until is not None:
         options = {"gaussian": False, "scheme": "exact", "epsilon": 0.03, "step": 0.0}
