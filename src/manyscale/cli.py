@@ -381,7 +381,7 @@ def examples(
 def bench(
     context: typer.Context,
     name: Annotated[
-        str, typer.Argument(help="ode, ensemble, cold, corpus, pairs, circuits; options after it are passed on.")
+        str, typer.Argument(help="ode, ensemble, cold, corpus, pairs, circuits, lump; options after it are passed on.")
     ],
 ) -> None:
     """Measure speed and coverage against other tools (in a checkout)."""

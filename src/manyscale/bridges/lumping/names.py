@@ -14,6 +14,7 @@ SHOWN = 3  # members written out
 
 def lump_id(members: Sequence[str], taken: Collection[str]) -> str:
     """An id such as `sum_A_B` or `sum_A_and_12`, not taken yet."""
+    members = [member.removeprefix("sum_") for member in members]
     few = len(members) <= SHOWN
     stem = "sum_" + ("_".join(members) if few else f"{members[0]}_and_{len(members) - 1}")
     id, k = stem, 2
@@ -25,6 +26,7 @@ def lump_id(members: Sequence[str], taken: Collection[str]) -> str:
 def lump_name(row: Mapping[str, Fraction], model: Model) -> str:
     """A name such as "A + B + 2 C", or "sum of 64 species: ..."."""
     names = [getattr(model[id], "name", "") or id for id in row]
+    names = [f"({name})" if " + " in name else name for name in names]
     terms = [f"{'- ' if x < 0 else '+ '}{'' if abs(x) == 1 else f'{abs(x)} '}{n}" for n, x in zip(names, row.values())]
     text = re.sub(r"^\+ ", "", " ".join(terms[: SHOWN + 1]))
     if len(terms) <= SHOWN + 1:

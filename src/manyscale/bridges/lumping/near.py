@@ -86,7 +86,7 @@ def _bridge(model: Model, system: System, sums, shares: Mapping[str, float] | No
         restrict={**{id: Symbol(id) for id in system.states if id not in gone}, **made.lumps},
         lift={s.id: Symbol(s.id) for s in model.species if s.id not in gone},
         certificate=Certificate(
-            "measured", f"{len(inside)} variables are replaced by {len(sums)} sums ({claim}{more}).",
+            "measured", f"{len(inside)} variables are replaced by {len(sums)} sum{'s' if len(sums) != 1 else ''} ({claim}{more}).",
             recipe={"method": NAME, "sums": [[system.states[i] for i in m] for m in sums],
                     "shares": {system.states[i]: given[system.states[i]] for i in sorted(inside)}},
         ),
