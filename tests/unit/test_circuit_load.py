@@ -147,6 +147,20 @@ def test_curves_against_load():
     assert curve.bandwidth == pytest.approx(1 / curve.tau_eff, rel=1e-3)
 
 
+def test_a_conserved_port_has_no_bandwidth_and_answers_as_alone_without_load():
+    """What is supplied to a conserved pool stays there; relative answers begin at one."""
+    up = ms.connect(
+        parts.constitutive("Z", production="0.1 nM/s"), parts.phosphorylation_cycle("Z", "W", total="100 nM")
+    )
+    curve = ms.load(up, parts.clients("Wp"), {"Wp": "Wp"}).curve([0.0, 10.0, 1000.0])
+    assert np.isnan(curve.bandwidth).all()
+    assert curve.amplitude[0] == pytest.approx(1.0, rel=1e-9) and (np.diff(curve.amplitude) < 0).all()
+    gene = ms.load(parts.constitutive("X", production="0.01 nM/s"), parts.clients("X")).curve([0.0, 10.0])
+    assert gene.amplitude[0] == pytest.approx(1.0, rel=1e-9)
+    slow = 1j * 0.01 * 3.5 + 0.01  # the loaded port: 3.5 x' = -0.01 x + supply
+    assert gene.amplitude[1] == pytest.approx(abs(0.01 * (1 + 1j) / slow), rel=2e-3)
+
+
 def test_slow_binding_is_said():
     one = ms.load(
         parts.constitutive("X", production="0.01 nM/s"), parts.clients("X", on="0.001 1/(nM s)", off="0.001 1/s")
@@ -230,3 +244,13 @@ def test_a_cycle_without_loss_of_its_own_has_the_time_constant_of_its_turnover(t
     left = np.abs(total_bound - total_bound[-1])
     slope = np.polyfit(run.times[20:80], np.log(left[20:80]), 1)[0]
     assert -1.0 / slope == pytest.approx(one.tau_eff, rel=0.1)
+
+
+def test_a_cascade_is_followed_over_four_decades_of_load(examples):
+    """Where the solver does not find a state from the model's start it goes on from the load before."""
+    substrate = ms.model("sub", species={"PP_K": "0 uM", "S": "1 uM", "SK": "0 uM"}, time="min", substance="umol",
+                         parameters={"on": "1000 1/(uM min)", "off": "150 1/min"}, reactions=["b: PP_K + S <-> SK; on*PP_K*S - off*SK"])  # fmt: skip
+    curve = ms.load(examples / "huang_ferrell_1996.ant", substrate, {"PP_K": "PP_K"}).curve(np.geomspace(0.01, 100, 6))
+    assert np.isfinite(curve.tau_eff).all() and (np.diff(curve.output) < 0).all()
+    bound = 1.2 - curve.output[-1]
+    assert curve.output[-1] < 0.02 and bound > 1.1  # nearly all of the kinase sits on 100 uM of substrate

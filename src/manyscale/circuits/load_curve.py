@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from manyscale.analysis.stability import conserved_quotient
 from manyscale.circuits import fast_binding as fb
 from manyscale.engines.ensemble import simulate_ensemble
-from manyscale.errors import InputError, ManyscaleError
+from manyscale.errors import InputError, ManyscaleError, SimulationError
 from manyscale.kernels.flatten import near
 
 POINTS = 400  # times at which a switch-on is looked at
@@ -42,7 +43,7 @@ class Curve:
 
 def loading_curve(one, loads: np.ndarray, site: str | None) -> Curve:
     """See `Load.curve`."""
-    from manyscale.circuits.retroactivity import matrices, operating_point, time_constant
+    from manyscale.circuits.retroactivity import matrices, time_constant
 
     if loads.ndim != 1 or not loads.size or not np.isfinite(loads).all() or (loads < 0).any():
         raise InputError("loads: give finite amounts, none negative")
@@ -56,16 +57,26 @@ def loading_curve(one, loads: np.ndarray, site: str | None) -> Curve:
         )
     inside = {s.id for s in module.upstream.model.species}
     down = np.array([id not in inside for id in states])
-    rows = []
+    rows: list[tuple[float, ...]] = []
+    last: np.ndarray | None = None
+    unloaded = _unloaded(one, site)
     for total in loads:
-        y, p = _at(one, site, float(total), operating_point)
-        R, S, _ = matrices(part, y, p, down)
-        tau, _, _ = time_constant(part, y, p, one.port, inside)
-        gain, band = _frequency(part, y, p, one)
-        rows.append(
-            (y[states.index(one.port)], tau, gain, band, np.linalg.norm(np.linalg.solve(np.eye(len(R)) + R, S), 2))
-        )
+        try:
+            y, p = _at(one, site, float(total), last)
+            R, S, _ = matrices(part, y, p, down)
+            tau, _, _ = time_constant(part, y, p, one.port, inside)
+            gain, band = _frequency(part, y, p, one, unloaded)
+        except SimulationError:  # no steady state, or none that lasts
+            rows.append((np.nan,) * 5)
+            continue
+        last = y
+        robust = float(np.linalg.norm(np.linalg.solve(np.eye(len(R)) + R, S), 2))
+        rows.append((float(y[states.index(one.port)]), tau, gain, band, robust))
     output, tau, gain, band, robust = (np.array(column, dtype=float) for column in zip(*rows))
+    if not np.isfinite(tau).any():
+        raise SimulationError(
+            f"there is no lasting steady state at any of these totals of {site!r}; simulate the model"
+        )
     half = _half_times(one, site, loads, output, tau)
     return Curve(site, one.port, loads, output, tau, half, gain, band, robust)
 
@@ -87,57 +98,84 @@ def default_site(one) -> str:
     return max(candidates, key=lambda c: float(((part.closed[c[2]] > 0) * row * y).sum()))[1]
 
 
-def _at(one, site: str, total: float, operating_point):
-    """Operating point of the connected model with another total of the site (everything of it free at the start)."""
+def _at(one, site: str, total: float, last: np.ndarray | None):
+    """Operating point of the connected model with another total of the site (everything of it free at the start); where
+    it is not found from the model's start, from the point before."""
     part = one._part
-    index = part.sites.index(part.kernel.system.states.index(site))
-    forms = [part.kernel.system.states[i] for i in np.flatnonzero(part.closed[index])]
-    start = {id: 0.0 for id in forms if part.kernel.system.states.index(id) in part.fast} | {site: total}
+    states = part.kernel.system.states
+    index = part.sites.index(states.index(site))
+    held = part.closed[index]
+    forms = [states[i] for i in np.flatnonzero(held)]
+    start = {id: 0.0 for id in forms if states.index(id) in part.fast} | {site: total}
     from manyscale.analysis.steady import steady_state
 
     try:
         found = steady_state(one.model, start)
         return found.states, found.parameters
     except InputError:
-        held = {id: one.values[id] for id in one.ids}
         y, p = part.kernel.initial(start)
-        for id, value in held.items():
-            y[part.kernel.system.states.index(id)] = value
+        for id in one.ids:
+            y[states.index(id)] = one.values[id]
         return fb.relax(part, y, p), p
+    except SimulationError:
+        if last is None:
+            raise
+        k = states.index(site)
+        near_point = dict(zip(states, last))
+        near_point[site] = last[k] + (total - float(held @ last)) / held[k]
+        if near_point[site] < 0:
+            raise
+        found = steady_state(one.model, near_point)
+        return found.states, found.parameters
 
 
-def _frequency(part: fb.FastBinding, y, p, one) -> tuple[float, float]:
-    """(response at 1/tau_0 over that of the module alone, bandwidth) of the port to its own supply, full equations."""
+def _responses(part: fb.FastBinding, y, p, port: str, omegas: np.ndarray) -> np.ndarray:
+    """Size of the port's answer to a modulation of its own supply by one per time, full equations."""
     jacobian = part.kernel.jacobian(0.0, y, p)
-    k = part.kernel.system.states.index(one.port)
-    unit = np.zeros(len(y))
-    unit[k] = 1.0
+    k = part.kernel.system.states.index(port)
+    unit = np.zeros((len(omegas), len(y), 1))
+    unit[:, k] = 1.0
+    return np.abs(np.linalg.solve(1j * omegas[:, None, None] * np.eye(len(y)) - jacobian, unit)[:, k, 0])
 
-    def responses(omegas: np.ndarray) -> np.ndarray:
-        matrices = 1j * omegas[:, None, None] * np.eye(len(y)) - jacobian
-        return np.abs(np.linalg.solve(matrices, np.broadcast_to(unit[:, None], (len(omegas), len(y), 1)))[:, k, 0])
+
+def _unloaded(one, site: str) -> float:
+    """The answer at 1/tau_0 without any of the site; that of first-order relaxation where there is no such state."""
+    try:
+        y, p = _at(one, site, 0.0, None)
+        return float(_responses(one._part, y, p, one.port, np.array([1.0 / one.tau_0]))[0])
+    except (ManyscaleError, np.linalg.LinAlgError):
+        return one.tau_0 / np.sqrt(2.0)
+
+
+def _frequency(part: fb.FastBinding, y, p, one, unloaded: float) -> tuple[float, float]:
+    """(response at 1/tau_0 over that without load, bandwidth) of the port to its own supply, full equations. No bandwidth
+    where the port is part of a conserved sum: what is supplied stays, so slow changes are answered without end."""
+    base = 1.0 / one.tau_0
 
     def response(omega: float) -> float:
-        return float(responses(np.array([omega]))[0])
+        return float(_responses(part, y, p, one.port, np.array([omega]))[0])
 
-    base = 1.0 / one.tau_0
+    amplitude = response(base) / unloaded
+    laws = conserved_quotient(part.kernel, 0.0, y, p).laws
+    if len(laws) and np.abs(laws[:, part.kernel.system.states.index(one.port)]).max() > 0:
+        return amplitude, np.nan
     still = response(base * 1e-7)
-    alone = one.tau_0 / np.sqrt(2.0)
     grid = base * np.geomspace(1e-5, 1e3, 81)
-    sizes = responses(grid)
-    below = np.flatnonzero(sizes < still / np.sqrt(2.0))
+    below = np.flatnonzero(_responses(part, y, p, one.port, grid) < still / np.sqrt(2.0))
     if not below.size:
-        return response(base) / alone, np.nan
+        return amplitude, np.nan
     from scipy.optimize import brentq
 
     j = below[0]
     low = grid[j - 1] if j else base * 1e-7
-    return response(base) / alone, float(brentq(lambda w: response(w) - still / np.sqrt(2.0), low, grid[j]))
+    return amplitude, float(brentq(lambda w: response(w) - still / np.sqrt(2.0), low, grid[j]))
 
 
 def _half_times(one, site: str, loads: np.ndarray, output: np.ndarray, tau: np.ndarray) -> np.ndarray:
     """Time to half of the steady level from port = 0, all loads at once."""
-    horizon = 20.0 * float(np.max(tau)) + 3.0 * one.tau_0 * float(np.max(loads)) / max(float(np.min(output)), 1e-300)
+    horizon = 20.0 * float(np.nanmax(tau)) + 3.0 * one.tau_0 * float(np.max(loads)) / max(
+        float(np.nanmin(output)), 1e-300
+    )
     times = np.concatenate([[0.0], np.geomspace(1e-5, 1.0, POINTS) * horizon])
     half = np.full(len(loads), np.nan)
     try:

@@ -85,6 +85,9 @@ def _from_parts(module: Module) -> _Picture:
         picture.items[f"{k}"] = (kind, part.glyphs[2] if len(part.glyphs) > 2 else part.name)
         if len(part.glyphs) >= 5:
             picture.effects.append((made.get(part.glyphs[4], part.glyphs[4]), f"{k}", part.glyphs[3]))
+        elif not part.glyphs:
+            before = dict.fromkeys(made[id] for id in part.inputs.values() if id in made)
+            picture.effects += [(source, f"{k}", "binds") for source in before]
         made |= dict.fromkeys(part.outputs.values(), f"{k}")
     return picture
 

@@ -63,7 +63,8 @@ def loading(curve: Any, time: str = "", amount: str = "") -> list[str]:
     levels = chart(
         [Line(loads, relative, "level, relative to the first", 0),
          Line(loads, curve.amplitude, "answer to a change at 1/tau alone", 1, True),
-         Line(loads, curve.bandwidth / curve.bandwidth[0], "bandwidth, relative to the first", 2)],
+         *([Line(loads, curve.bandwidth / curve.bandwidth[0], "bandwidth, relative to the first", 2)]
+           if np.isfinite(curve.bandwidth[0]) else [])],
         xlabel=label, ylabel="relative", title="level, amplitude and bandwidth against load", logx=log,
     )  # fmt: skip
     return [times, levels]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -95,19 +96,33 @@ def load_page(found: Any, curve: Any = None) -> str:
         for name, f in found.formulas.items()
         if len(str(f)) < 300
     )
-    meaning = {"R": "internal retroactivity", "S": "scaling by the load", "M": "mixing of other inputs"}
+    meaning = {"R": ("internal retroactivity", found.ids), "S": ("scaling by the load", found.ids),
+               "M": ("mixing of other inputs", found.external)}  # fmt: skip
     matrices = "".join(
-        f"<p>{name} ({what}) = <code>{escape(np.array2string(getattr(found, name), precision=5))}</code></p>"
-        for name, what in meaning.items()
-        if getattr(found, name).size
+        _matrix(f"{name}, {what}", getattr(found, name), found.ids, columns)
+        for name, (what, columns) in meaning.items()
     )
     remarks = "".join(f"<p class='lead'>{escape(r)}</p>" for r in found.remarks)
     sections = [
         ("The circuit", circuit.draw(found.module)), ("Alone and in company", table(rows) + remarks),
         ("Loading curves", "" if curve is None else _curves(found, curve)),
-        (f"Retroactivity ({', '.join(found.ids)})", matrices), ("By formula", formulas),
+        ("Retroactivity", matrices), ("By formula", formulas),
     ]  # fmt: skip
     return page(f"{found.module.name}: will it still work?", found.verdict, sections)
+
+
+def _matrix(title: str, values: np.ndarray, rows: Sequence[str], columns: Sequence[str]) -> str:
+    """A matrix with the names of its rows and columns; rows and columns without entries are left out."""
+    if not values.size:
+        return ""
+    kept = [np.flatnonzero(np.abs(values).max(axis=k) > 0) for k in (1, 0)]
+    if not kept[0].size:
+        return f"<p>{escape(title)}: zero.</p>"
+    head = "".join(f"<th>{escape(columns[j])}</th>" for j in kept[1])
+    body = "".join(
+        f"<tr><td>{escape(rows[i])}</td>" + "".join(f"<td>{values[i, j]:.4g}</td>" for j in kept[1]) + "</tr>" for i in kept[0]
+    )  # fmt: skip
+    return f"<p>{escape(title)}:</p><table><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _curves(found: Any, curve: Any) -> str:
