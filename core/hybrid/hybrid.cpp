@@ -12,7 +12,9 @@ constexpr double kInfinite = std::numeric_limits<double>::infinity();
 constexpr double kStepCost = 6.0;    // of one step, in jumps
 constexpr double kFirings = 10.0;    // of a reaction in one leap, for it to run continuously
 constexpr double kStay = 0.5;        // share of a threshold at which a reaction that is above leaves
-constexpr int kLookEvery = 32;       // jumps between two looks at the partition where everything jumps
+constexpr int kLookEvery = 32;       // jumps between two looks at the partition where everything jumps, at least
+constexpr int kLookLatest = 2048;    // and at most, after continuous parts that were left again at once
+constexpr int kWorthwhile = 16;      // steps of a continuous part that was not left at once
 constexpr double kNegative = -1e-9;  // molecules
 constexpr int kMostAttempts = 60;
 constexpr double kRange = 0.2;       // by which the flow changes a species in one step, about
@@ -69,18 +71,20 @@ double HybridPath::normal() {
   return u * r;
 }
 
+// Propensities at y_.
+void HybridPath::values(double t, std::vector<double>& a) {
+  const Formulas& f = model_->formulas;
+  if (model_->compiled) return model_->compiled(t, y_.data(), slots_.data(), a.data());
+  std::copy(y_.begin(), y_.end(), slots_.begin());
+  slots_[f.states] = t;
+  run_scalar(f.program.code.data(), f.program.code.size(), slots_.data());
+  for (int j = 0; j < reactions_; ++j) a[j] = slots_[f.program.slot[j]];
+}
+
 // Propensities at x. A negative one is blamed where all numbers are whole; between them, A (A - 1) can be below zero.
 bool HybridPath::evaluate(double t, const std::vector<double>& x, std::vector<double>& a) {
-  const Formulas& f = model_->formulas;
   for (int i = 0; i < states_; ++i) y_[i] = x[i] * scale_[i];
-  if (model_->compiled) {
-    model_->compiled(t, y_.data(), slots_.data(), a.data());
-  } else {
-    std::copy(y_.begin(), y_.end(), slots_.begin());
-    slots_[f.states] = t;
-    run_scalar(f.program.code.data(), f.program.code.size(), slots_.data());
-    for (int j = 0; j < reactions_; ++j) a[j] = slots_[f.program.slot[j]];
-  }
+  values(t, a);
   for (int j = 0; j < reactions_; ++j) {
     if (a[j] >= 0.0 && std::isfinite(a[j])) continue;
     if (std::isfinite(a[j]) && mixed_) {
@@ -184,11 +188,17 @@ void HybridPath::adopt(const std::vector<int8_t>& wanted) {
     extent_[j] = 0.0;
   }
   account();
+  const bool flowed = !flowing_.empty();
   treatment_ = wanted;
   push_.assign(reactions_, 0.0);
   noisy_ = std::find(treatment_.begin(), treatment_.end(), kLangevin) != treatment_.end();
   flowing_.clear(), jumping_.clear();
   for (int j = 0; j < reactions_; ++j) (treatment_[j] ? flowing_ : jumping_).push_back(j);
+  if (!flowed) {
+    entered_ = tally_.steps;
+  } else if (flowing_.empty()) {
+    patience_ = tally_.steps - entered_ < kWorthwhile ? std::min(2 * patience_, kLookLatest) : kLookEvery;
+  }
   ++tally_.repartitions;
   refresh();
   fresh_ = false;
@@ -364,35 +374,59 @@ bool HybridPath::fail(HybridEnd& end) const {
   return false;
 }
 
+// Jumps, at most so many, while no reaction flows and no rate depends on time.
+bool HybridPath::jumps_alone(double end, int64_t most, HybridEnd& failure) {
+  for (int i = 0; i < states_; ++i) y_[i] = x_[i] * scale_[i];
+  for (int64_t k = 0; k < most; ++k) {
+    if (!fresh_) values(t_, a_);
+    double total = 0.0, least = 0.0;
+    for (int j = 0; j < reactions_; ++j) total += a_[j], least = std::min(least, a_[j]);
+    if (!(least >= 0.0) || !std::isfinite(total)) return evaluate(t_, x_, a_) || fail(failure);
+    fresh_ = true;
+    const double next = t_ + left_ / total;
+    if (!(next < end)) {
+      left_ -= total * (end - t_);
+      t_ = end;
+      return true;
+    }
+    t_ = next;
+    left_ = wait();
+    double u = random_.uniform() * total;
+    int chosen = -1;
+    for (int j = 0; j < reactions_; ++j) {
+      if (a_[j] <= 0.0) continue;
+      chosen = j;
+      if (u < a_[j]) break;
+      u -= a_[j];
+    }
+    for (int e = model_->start[chosen]; e < model_->start[chosen + 1]; ++e) {
+      const int i = model_->item[e];
+      x_[i] = whole_[i] += model_->change[e];
+      y_[i] = x_[i] * scale_[i];
+      if (x_[i] < 0.0) return blame_ = chosen, why_ = HybridStatus::negative, fail(failure);
+    }
+    ++tally_.jumps;
+    fresh_ = false;
+  }
+  return true;
+}
+
 HybridEnd HybridPath::run(const double* times, int count, double* out, int64_t most_steps) {
   HybridEnd failure;
-  int looked = kLookEvery;
   for (int row = 0; row < count; ++row) {
     const double end = times[row];
     while (t_ < end) {
       if (tally_.jumps + tally_.steps >= most_steps) return {HybridStatus::step_limit, t_, -1};
       if (!fresh_ && !evaluate(t_, x_, a_)) return fail(failure), failure;
       fresh_ = true;
-      if (!flowing_.empty() || ++looked >= kLookEvery) {
-        looked = 0;
-        partition();
-        if (!fresh_) {
-          if (!evaluate(t_, x_, a_)) return fail(failure), failure;
-          fresh_ = true;
-        }
-      }
+      partition();
+      if (!fresh_ && !evaluate(t_, x_, a_)) return fail(failure), failure;
+      fresh_ = true;
       if (!flowing_.empty() || !options_.autonomous) {
         if (!continuous_step(end, failure)) return failure;
         continue;
       }
-      const double total = hazard(a_), next = t_ + left_ / total;
-      if (!(next < end)) {
-        left_ -= total * (end - t_);
-        t_ = end;
-        break;
-      }
-      t_ = next;
-      if (!jump(t_)) return fail(failure), failure;
+      if (!jumps_alone(end, patience_, failure)) return failure;
     }
     for (int i = 0; i < states_; ++i) out[static_cast<size_t>(row) * states_ + i] = std::max(x_[i], 0.0) * scale_[i];
   }

@@ -52,6 +52,7 @@ class HybridPath {
   const HybridTally& tally() const { return tally_; }
 
  private:
+  void values(double t, std::vector<double>& a);
   bool evaluate(double t, const std::vector<double>& x, std::vector<double>& a);
   double hazard(const std::vector<double>& a) const;
   double level(int reaction) const;
@@ -64,6 +65,7 @@ class HybridPath {
   double wait();
   bool jump(double t);
   bool feasible(int reaction) const;
+  bool jumps_alone(double end, int64_t most, HybridEnd& failure);
   bool continuous_step(double end, HybridEnd& failure);
   double trial(double dt, HybridEnd& failure);
   double crossing(double dt, double before, double within, double after) const;
@@ -84,7 +86,8 @@ class HybridPath {
   HybridTally tally_;
   double t_ = 0.0, left_ = 0.0, h_ = 0.0, spare_ = 0.0, since_ = 0.0;
   bool has_spare_ = false, fresh_ = false, mixed_ = false, noisy_ = false;
-  int blame_ = -1;
+  int blame_ = -1, patience_ = 32;
+  int64_t entered_ = 0;
   HybridStatus why_ = HybridStatus::reached;
 };
 

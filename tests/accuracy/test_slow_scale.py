@@ -154,6 +154,21 @@ def test_laws_that_are_no_table_are_averaged_too():
     assert abs(mean - 10 / 2) > 0.3  # what the function of the mean would give
 
 
+def test_fast_reactions_that_read_each_other_share_one_law():
+    """A fast promoter drives a fast message: the law of both together, which is not the product of two."""
+    text = (
+        "on: Off -> On; 3*Off; off: On -> Off; 3*On; tx: On -> On + m; 4*On; dm: m -> ; 2*m; s: m -> P; 1e-5*m; "
+        "Off = 1; On = 0; m = 0; P = 0"
+    )
+    kernel = compile_model(ms.read(text))
+    code = propensity_code(kernel, True)
+    fast = frozenset(j for j, one in enumerate(code.reactions) if one.reaction != "s")
+    (block,) = Division(code, fast).blocks
+    assert {kernel.system.states[i] for i in block.species} == {"On", "Off", "m"}
+    with pytest.raises(InputError, match="more than 500 states"):  # m has no bound, and the law no single peak
+        slow_scale(text, [0.0, 1.0], 1, fast=["on", "off", "tx", "dm"], max_states=500)
+
+
 def test_no_gap_is_refused_with_its_number():
     """Two-stage gene: fast mRNA gives the right mean and the wrong noise; bursts of b proteins leave a gap of 1/(2b)."""
     text = "tx: -> m; 200; dm: m -> ; 100*m; tl: m -> m + p; 500*m; dp: p -> ; 1*p; m = 2; p = 1000"
@@ -223,3 +238,15 @@ def test_events_and_time_are_said_to_be_unsupported():
         slow_scale("b: -> X; 5; at (time > 1): X = 0; X = 0", [0.0, 3.0], 1)
     with pytest.raises(UnsupportedError, match="time itself"):
         slow_scale("b: -> X; 5*time; X = 0", [0.0, 3.0], 1)
+
+
+def test_fast_pairs_are_found_behind_others_that_cannot_be_averaged():
+    """The message relaxes fastest, but its bursts are seen; the promoter's dimers come after it."""
+    text = (
+        "tx: -> m; 4000; dm: m -> ; 2000*m; tl: m -> m + P; 20000*m; dp: P -> ; 20*P; "
+        "f: A -> B; 600*A; b: B -> A; 600*B; s: B -> C; 0.1*B; m = 2; P = 2000; A = 10; B = 10; C = 0"
+    )
+    run = slow_scale(text, [0.0, 1.0], 500)
+    assert any(one.startswith("fast") and one.endswith(": f, b") for one in run.remarks)
+    lost = run["C"][:, 1]
+    assert chi_square(lost, stats.binom(20, 1 - math.exp(-0.05)).pmf(np.arange(21))) > 1e-4

@@ -77,8 +77,10 @@ class Division:
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
         """Fast species that fast reactions connect, and slow species in laws that are no table."""
-        groups = [{i for i, _ in self.code.reactions[j].change} for j in self.fast]
-        groups += [set(self.reads[j] & self.fast_states) for j in self.fast]
+        groups = [
+            {i for i, _ in self.code.reactions[j].change} | (self.reads[j] & self.fast_states)
+            for j in sorted(self.fast)
+        ]
         groups += [set(self.reads[j] & self.fast_states) for j in self.slow if not self.table(j)]
         found = []
         for changed in _connected(groups):

@@ -15,6 +15,7 @@ from manyscale.kernels.propensity_code import PropensityCode
 
 STEP_OF_RATES = 3.0  # least ratio between neighbouring relaxation rates at which fast and slow may be told apart
 CANDIDATES = 8  # divisions that are tried
+OFTENER = 10.0  # times as often as what disturbs them, at least, for reactions to be taken for fast
 TRIAL_JUMPS = 300  # slow jumps of one trial
 TRIAL_STATES = 2_000  # of one law in a trial that nobody asked for
 
@@ -32,18 +33,43 @@ def fast_reactions(code: PropensityCode, times: np.ndarray, p: np.ndarray, scale
             raise InputError(_refused(Division(code, chosen), gap, reason, min_gap))
         return Division(code, chosen)
     best: tuple[float, Division, str] | None = None
-    for chosen in _candidates(code, times, p, scale, start):
-        division = Division(code, chosen)
-        gap, reason = _trial(division, times, p, scale, start, min(most, TRIAL_STATES) if best is None else most)
+    points = _mean_course(code, times, p, scale, start)
+    firings = code.propensities(points, p, scale)
+    prefixes, pairs = _candidates(code, points, p, scale)
+    for division in (Division(code, chosen) for chosen in prefixes):
+        if not _oftener(division, firings):
+            continue
+        gap, reason = _trial(division, times, p, scale, start, min(most, TRIAL_STATES))
         if not reason and gap >= min_gap:
             return division
         if best is None or (not reason and gap > best[0]):
             best = gap, division, reason
+    chosen: frozenset[int] = frozenset()
+    for pair in pairs:  # those that have the gap alone, together as long as they keep it
+        division = Division(code, chosen | pair)
+        if _oftener(division, firings):
+            gap, reason = _trial(division, times, p, scale, start, min(most, TRIAL_STATES))
+            chosen = chosen | pair if not reason and gap >= min_gap else chosen
+    if chosen:
+        return Division(code, chosen)
     if best is None:
         raise InputError(
             "no reactions are fast: all relax at similar rates; use level='jump', or name them with fast=[...]"
         )
     raise InputError(_refused(best[1], best[0], best[2], min_gap))
+
+
+def _oftener(division: Division, firings: np.ndarray) -> bool:
+    """Whether the reactions of every block fire much more often along the mean course than those that disturb it."""
+    code = division.code
+    for block in division.blocks:
+        if not block.reactions:
+            continue
+        others = [j for j in division.slow if any(i in block.species for i, _ in code.reactions[j].change)]
+        own = np.median(firings[list(block.reactions)].sum(axis=0))
+        if not own > OFTENER * (np.median(firings[others].sum(axis=0)) if others else 0.0):
+            return False
+    return True
 
 
 def _refused(division: Division, gap: float, reason: str, min_gap: float) -> str:
@@ -81,14 +107,17 @@ def _trial(division: Division, times, p, scale, start, most: int) -> tuple[float
     return network.gap, ""
 
 
-def _candidates(code: PropensityCode, times, p, scale, start) -> list[frozenset[int]]:
-    """Sets of the fastest pairs of opposite reactions, the largest first, cut where rates fall most."""
+def _candidates(
+    code: PropensityCode, points: np.ndarray, p, scale
+) -> tuple[list[frozenset[int]], list[frozenset[int]]]:
+    """Sets of the fastest reactions, the largest first, cut where relaxation rates fall most; and the fastest pairs of
+    opposite reactions, one by one."""
     groups: dict[tuple, list[int]] = {}
     for j, one in enumerate(code.reactions):
         change = tuple(sorted(one.change))
         opposite = tuple((i, -n) for i, n in change)
         groups.setdefault(min(change, opposite), []).append(j)
-    rates = _relaxations(code, list(groups.values()), _mean_course(code, times, p, scale, start), p, scale)
+    rates = _relaxations(code, list(groups.values()), points, p, scale)
     order = np.argsort(-rates, kind="stable")
     members = list(groups.values())
     cuts = []
@@ -97,7 +126,9 @@ def _candidates(code: PropensityCode, times, p, scale, start) -> list[frozenset[
         if here > 0.0 and here >= STEP_OF_RATES * following and k < len(order):
             cuts.append((here / following if following > 0.0 else np.inf, k))
     kept = sorted(k for _, k in sorted(cuts, reverse=True)[:CANDIDATES])
-    return [frozenset(j for g in order[:k] for j in members[g]) for k in reversed(kept)]
+    both_ways = [g for g in order if rates[g] > 0.0 and len({code.reactions[j].change for j in members[g]}) == 2]
+    prefixes = [frozenset(j for g in order[:k] for j in members[g]) for k in reversed(kept)]
+    return prefixes, [frozenset(members[g]) for g in both_ways[:CANDIDATES]]
 
 
 def _mean_course(code: PropensityCode, times, p, scale, start) -> np.ndarray:
