@@ -188,7 +188,7 @@ def test_events_go_with_the_half_whose_species_they_touch():
                      events=["at (time > 1): Y = 0, Z = 0"]), ["Y"], ["X"])  # fmt: skip
 
 
-def test_feedback_closes_a_loop_and_says_what_it_cannot_close():
+def test_feedback_closes_a_loop_and_says_what_it_cannot_close(tmp_path):
     """Two genes in a ring by one connection are the ring of one model."""
     first, second = parts.inducible("B", "A"), parts.repressible("A", "B")
     ring = ms.connect(first, second, {"A": "A"}, feedback={"B": "B"})
@@ -204,6 +204,9 @@ def test_feedback_closes_a_loop_and_says_what_it_cannot_close():
     other = ms.simulate(whole, times, rtol=1e-9)
     for id in ("A", "B"):
         assert run[id] == pytest.approx(other[id], rel=1e-6)
+    again = ms.read(write_composed(ring, tmp_path / "ring.xml"))
+    assert len(again.species) == len(ring.model.species)
+    assert ms.steady_state(again)["A"] == pytest.approx(ms.steady_state(ring.model)["A"], rel=1e-8)
     with pytest.raises(ms.InputError, match="make it a species"):
         ms.connect(parts.constitutive("A"), second, {"A": "A"}, feedback={"B": "make_A"})
     with pytest.raises(ms.InputError, match="joined already"):

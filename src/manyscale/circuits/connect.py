@@ -47,7 +47,8 @@ def connect(
         raise InputError(f"connect {first.name!r} to {second.name!r}: say which ports, as {{output: input}}")
     shared = {second.port(b, "input"): first.port(a, "output") for a, b in pairs.items()}
     forward = tuple(dict.fromkeys(shared.values()))
-    shared |= _closing(first, second, back, shared)
+    closing = _closing(first, second, back, shared)
+    shared |= closing
     below = _resized(same_units(second.model, first.model, shared), first.model, shared)
     names = _names(first, second, below, shared)
     places = _places(first.model, below, shared)
@@ -63,7 +64,7 @@ def connect(
         outputs=_all_outputs(first, second, final),
         name=name or f"{first.name}+{second.name}",
         source="; ".join(dict.fromkeys(s for s in (first.source, second.source) if s)),
-        upstream=first, downstream=second, joined=forward, names=final,
+        upstream=first, downstream=second, joined=forward, closed=tuple(closing.values()), names=final,
     )  # fmt: skip
 
 

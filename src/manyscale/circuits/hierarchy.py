@@ -26,7 +26,9 @@ def write_composed(module: Module, path: str | Path) -> Path:
     first, second = module.upstream, module.downstream
     if first is None or second is None:
         raise InputError(f"{module.name!r} was not made by connect; write it flat")
-    shared = {own: id for own, id in module.names.items() if id in module.joined and own in second.model}
+    shared = {
+        own: id for own, id in module.names.items() if id in (*module.joined, *module.closed) and own in second.model
+    }
     for own in shared:
         if not isinstance(second.model[own], Species):
             raise InputError(f"{own!r} is no species downstream; comp cannot replace it by one, write the flat form")

@@ -26,6 +26,7 @@ class Module:
     inputs, outputs: port name -> id of a species (or, for inputs, of a parameter) of the model; a list of ids names the
     ports after them. name: default the model's id. source: where the part comes from, as a citation.
     Of a module made by `connect`: `upstream`, `downstream` are the two halves, `joined` the ids of the shared species,
+    `closed` those shared by feedback,
     `names` says under which id something of the downstream half is found.
     Errors: InputError for ports that name nothing in the model.
     """
@@ -38,6 +39,7 @@ class Module:
     upstream: Module | None = field(default=None, repr=False)
     downstream: Module | None = field(default=None, repr=False)
     joined: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict, repr=False)
     glyphs: tuple[str, ...] = ()  # what a drawing shows it as, see reports/circuit.py
 
