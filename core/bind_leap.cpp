@@ -45,6 +45,16 @@ LeapScheme scheme_of(const std::string& name) {
   throw std::invalid_argument("no such scheme: " + name);
 }
 
+// Where each of `count` values stands in a list.
+Ragged places_of(const std::vector<int32_t>& list, int count) {
+  Ragged found{std::vector<int32_t>(count + 1, 0), std::vector<int32_t>(list.size())};
+  for (int32_t value : list) ++found.start[value + 1];
+  for (int k = 0; k < count; ++k) found.start[k + 1] += found.start[k];
+  std::vector<int32_t> next(found.start.begin(), found.start.end() - 1);
+  for (size_t e = 0; e < list.size(); ++e) found.item[next[list[e]]++] = static_cast<int32_t>(e);
+  return found;
+}
+
 std::shared_ptr<LeapModel> make_model(const Formulas& rates, const Formulas& slopes, const Formulas& condition,
                                       Ints changed_start, Ints changed, Ints change, Ints reads_start, Ints reads,
                                       Ints partner) {
@@ -54,8 +64,12 @@ std::shared_ptr<LeapModel> make_model(const Formulas& rates, const Formulas& slo
   model->reactions = model->rates.count();
   model->changed = {ints(changed_start), ints(changed)};
   model->change = ints(change);
+  model->changing = places_of(model->changed.item, model->states);
   model->reads = {ints(reads_start), ints(reads)};
   model->partner = ints(partner);
+  model->reaction.resize(model->changed.item.size());
+  for (int j = 0; j < model->reactions; ++j)
+    for (int e = model->changed.start[j]; e < model->changed.start[j + 1]; ++e) model->reaction[e] = j;
   if (model->changed.count() != model->reactions || model->reads.count() != model->reactions ||
       static_cast<int>(model->partner.size()) != model->reactions ||
       static_cast<int>(model->reads.item.size()) != model->slopes.count() || model->condition.count() > 1)

@@ -22,6 +22,8 @@ struct LeapModel {
   Outputs rates, slopes, condition;  // condition: true where the path shall stop; may have no output
   Ragged changed;                    // states that a reaction changes
   std::vector<int32_t> change;       // by how many molecules
+  std::vector<int32_t> reaction;     // of each place in `changed`
+  Ragged changing;                   // places in `changed` of each state: the other way round
   Ragged reads;                      // states that a propensity depends on; `slopes` in this order
   std::vector<int32_t> partner;      // the same reaction backwards, or -1
 };

@@ -107,35 +107,47 @@ bool LangevinPath::advance(double tau) {
 
 // Where the extents lead, made smaller where a species would become negative.
 void LangevinPath::keep_inside() {
-  const LeapModel& model = field_.model();
-  const int n = model.states, m = model.reactions;
+  const int n = field_.model().states;
+  const auto outside = [&](int i) { return point_[i] < -kRounding * (1.0 + counts_[i]); };
   bool touched = false;
   for (int sweep = 0;; ++sweep) {
     point_ = counts_;
     field_.add(extents_, point_.data());
-    int worst = -1;
-    for (int i = 0; i < n; ++i)
-      if (point_[i] < -kRounding * (1.0 + counts_[i]) && (worst < 0 || point_[i] < point_[worst])) worst = i;
-    if (worst < 0) break;
+    bool inside = true;
+    for (int i = 0; i < n; ++i) inside = inside && !outside(i);
+    if (inside) break;
     touched = true;
-    double factor = 1.0;
     if (sweep < kSweeps) {
-      double drawn = 0.0;
-      for (int j = 0; j < m; ++j)
-        for (int e = model.changed.start[j]; e < model.changed.start[j + 1]; ++e)
-          if (model.changed.item[e] == worst) drawn += std::max(-model.change[e] * extents_[j], 0.0);
-      factor = std::max(1.0 + point_[worst] / drawn, 0.0);
-      for (int j = 0; j < m; ++j)
-        for (int e = model.changed.start[j]; e < model.changed.start[j + 1]; ++e)
-          if (model.changed.item[e] == worst && model.change[e] * extents_[j] < 0.0) extents_[j] *= factor;
-    } else {  // all together, which always ends
       for (int i = 0; i < n; ++i)
-        if (point_[i] < 0.0) factor = std::min(factor, counts_[i] / (counts_[i] - point_[i]));
-      for (double& extent : extents_) extent *= factor;
+        if (outside(i)) draw_less(i);
+      continue;
     }
+    double factor = 1.0;  // all together, which always ends
+    for (int i = 0; i < n; ++i)
+      if (point_[i] < 0.0) factor = std::min(factor, counts_[i] / (counts_[i] - point_[i]));
+    for (double& extent : extents_) extent *= factor;
   }
   for (double& count : point_) count = std::max(count, 0.0);  // rounding
   tally_.touched += touched;
+}
+
+// The reactions that draw from a species proceed by less, so that it ends at zero.
+void LangevinPath::draw_less(int species) {
+  const LeapModel& model = field_.model();
+  const Ragged &changing = model.changing, &changed = model.changed;
+  double drawn = 0.0;
+  for (int k = changing.start[species]; k < changing.start[species + 1]; ++k) {
+    const int e = changing.item[k];
+    drawn += std::max(-model.change[e] * extents_[model.reaction[e]], 0.0);
+  }
+  const double share = std::min(-point_[species] / drawn, 1.0);
+  for (int k = changing.start[species]; k < changing.start[species + 1]; ++k) {
+    const int e = changing.item[k], j = model.reaction[e];
+    if (model.change[e] * extents_[j] >= 0.0) continue;
+    const double less = share * extents_[j];
+    extents_[j] -= less;
+    for (int f = changed.start[j]; f < changed.start[j + 1]; ++f) point_[changed.item[f]] -= model.change[f] * less;
+  }
 }
 
 }  // namespace manyscale

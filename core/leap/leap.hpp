@@ -81,6 +81,7 @@ class LangevinPath {
   void draw_noise();
   bool advance(double tau);
   void keep_inside();
+  void draw_less(int species);
   LeapField field_;
   LeapSettings settings_;
   Philox random_;
