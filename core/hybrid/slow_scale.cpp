@@ -43,9 +43,8 @@ SlowEnd SlowScale::run(const double* times, int count, double* out, int64_t path
   while (path_ < paths) {
     const SlowEnd end = advance(times, count, out + static_cast<size_t>(path_) * size, budget, most_steps);
     if (end.status != SlowStatus::reached) return end;
-    elapsed_ += t_;
-    ++path_;
-    start_path();
+    elapsed_ += t_, t_ = 0.0;
+    if (++path_ < paths) start_path();
   }
   return {};
 }

@@ -250,3 +250,13 @@ def test_fast_pairs_are_found_behind_others_that_cannot_be_averaged():
     assert any(one.startswith("fast") and one.endswith(": f, b") for one in run.remarks)
     lost = run["C"][:, 1]
     assert chi_square(lost, stats.binom(20, 1 - math.exp(-0.05)).pmf(np.arange(21))) > 1e-4
+
+
+def test_the_time_that_fast_reactions_need_from_the_start_counts():
+    """Rates fast beside the others but slow beside the horizon: the law is reached at 1/(1 + 2) of the time unit."""
+    text = "f: A -> B; 1*A; b: B -> A; 2*B; s: B -> C; 1e-6*B; A = 90; B = 0; C = 0"
+    with pytest.raises(InputError, match="no gap"):
+        slow_scale(text, [0.0, 1.0], 1, fast=["f", "b"])
+    late = slow_scale(text, [0.0, 0.5, 1000.0], 1)
+    assert any("not at their law before t = 1" in one for one in late.remarks)
+    assert not any("not at their law" in one for one in slow_scale(text, [0.0, 1000.0], 1).remarks)

@@ -15,6 +15,7 @@ from manyscale.model.expr import Expr, symbols
 from manyscale.model.structure import ConservationLaw, conservation_laws
 
 UNLIKELY = 1e-12  # share of the largest probability below which it does not matter where a state leads
+TOLD = 8  # ids in one message
 
 
 @dataclass
@@ -239,7 +240,13 @@ class Laws:
         states = before.law.states + self.changes[self.division.slow[k]][list(block.species)]
         if not after.law.holds(states[weight > UNLIKELY * weight.max()]):
             return np.inf
-        states = np.maximum(states, 0.0)  # where the weight is zero
+        return self._off(b, weight, np.maximum(states, 0.0), after)  # below zero the weight is zero
+
+    def start_deviation(self, b: int, counts: np.ndarray, law: Conditional) -> float:
+        """The same for a start from these molecules of the block's species."""
+        return self._off(b, np.ones(1), counts[None, :], law) if self.division.blocks[b].reactions else 0.0
+
+    def _off(self, b: int, weight: np.ndarray, states: np.ndarray, after: Conditional) -> float:
         found = [0.0]
         for other, seen in self._seen(b, states).items():
             if after.factor[other] > 0.0:
@@ -247,9 +254,8 @@ class Laws:
         mean = after.law.probabilities @ after.law.states
         spread = np.sqrt(np.maximum(after.law.probabilities @ after.law.states**2 - mean**2, 0.0))
         off = np.abs(weight @ states - mean)
-        moving = spread > 1e-9 * (1.0 + mean)
-        found += list(np.minimum(off[moving] / spread[moving], 1.0))
-        return max(found)
+        moving = off > 1e-9 * (1.0 + mean)
+        return max([*found, *np.minimum(off[moving] / np.maximum(spread[moving], 1e-9), 1.0)])
 
     def _ways(self, block: Block, place: Mapping[int, int], j: int, states: np.ndarray) -> np.ndarray | None:
         """Numbers of ways to choose the fast reactants of a slow reaction that are in this block."""
@@ -263,4 +269,10 @@ class Laws:
         return product
 
 
-__all__ = ["Block", "Conditional", "Division", "Laws", "NoLaw"]
+def listed(ids: Iterable[str]) -> str:
+    """Ids in a message, not too many."""
+    ids = list(ids)
+    return ", ".join(ids[:TOLD]) + (f" and {len(ids) - TOLD} more" if len(ids) > TOLD else "")
+
+
+__all__ = ["Block", "Conditional", "Division", "Laws", "NoLaw", "listed"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from manyscale.engines.fast_blocks import Division, NoLaw
+from manyscale.engines.fast_blocks import Division, NoLaw, listed
 from manyscale.engines.ode import simulate_ode
 from manyscale.engines.slow_network import SlowNetwork
 from manyscale.errors import InputError, SimulationError
@@ -73,7 +73,7 @@ def _oftener(division: Division, firings: np.ndarray) -> bool:
 
 
 def _refused(division: Division, gap: float, reason: str, min_gap: float) -> str:
-    ids = ", ".join(division.ids(division.fast))
+    ids = listed(division.ids(division.fast))
     if reason:
         return f"the fastest reactions ({ids}) cannot be averaged: {reason}; use level='jump', or name others with fast=[...]"
     return (
@@ -104,7 +104,7 @@ def _trial(division: Division, times, p, scale, start, most: int) -> tuple[float
         return 0.0, str(reason)
     if status == "overdrawn":
         return 0.0, "a slow reaction uses up more molecules than there are"
-    return network.gap, ""
+    return network.gap(float(times[-1])), ""
 
 
 def _candidates(

@@ -15,7 +15,8 @@ def _ragged(lists) -> tuple[np.ndarray, np.ndarray]:
 
 
 class SlowNetwork:
-    """Paths of the slow reactions of a division for given parameters; `laws`: how many were made."""
+    """Paths of the slow reactions of a division for given parameters; `laws`: how many were made; `layer`: relaxation time
+    of the start; `late`: what it costs, per block, as relative error times time."""
 
     def __init__(self, division: Division, p: np.ndarray, scale: np.ndarray, most: int):
         self.division, self.laws = division, 0
@@ -78,7 +79,14 @@ class SlowNetwork:
 
     def start(self, counts: np.ndarray, seed: int) -> None:
         """New paths from these molecules. Errors: NoLaw."""
-        nodes = [self._node(b, counts[list(block.species)]) for b, block in enumerate(self.division.blocks)]
+        own = [counts[list(block.species)] for block in self.division.blocks]
+        nodes = [self._node(b, here) for b, here in enumerate(own)]
+        laws = [self.made[b][node] for b, node in enumerate(nodes)]
+        self.late = [
+            self._laws.start_deviation(b, here, law) / law.law.relaxation
+            for b, (here, law) in enumerate(zip(own, laws))
+        ]
+        self.layer = max((1.0 / law.law.relaxation for law in laws), default=0.0)
         self.core.start(np.ascontiguousarray(counts, dtype=float), int_array(nodes), seed, 0)
 
     def run(self, times: np.ndarray, out: np.ndarray, budget: int, most_steps: int) -> tuple[str, int]:
@@ -104,8 +112,10 @@ class SlowNetwork:
     def _name(self, reaction: int) -> str:
         return self.division.code.reactions[self.division.slow[reaction]].reaction
 
-    @property
-    def gap(self) -> float:
-        """Inverse of the mean relative error of what slow reactions see, over the time of all paths so far."""
-        disturbed = max(self.core.disturbed, default=0.0)
-        return float(self.core.elapsed / disturbed) if disturbed > 0.0 else np.inf
+    def gap(self, end: float) -> float:
+        """Inverse of the mean relative error of what slow reactions see, over the time of all paths so far; that of the
+        start is spread over a path, which lasts until `end`."""
+        elapsed = self.core.elapsed
+        on_the_way = self.core.disturbed / elapsed if elapsed > 0.0 else np.zeros(len(self.late))
+        error = max((here + late / end for here, late in zip(on_the_way, self.late)), default=0.0) if end > 0.0 else 0.0
+        return float(1.0 / error) if error > 0.0 else np.inf

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from manyscale.engines.fast_blocks import Division, NoLaw
+from manyscale.engines.fast_blocks import Division, NoLaw, listed
 from manyscale.engines.fast_search import fast_reactions
 from manyscale.engines.hybrid import whole_start
 from manyscale.engines.molecules import seed_number
@@ -21,6 +21,7 @@ from manyscale.errors import InputError, SimulationError, UnsupportedError
 from manyscale.kernels.kernel import Kernel
 from manyscale.kernels.propensity_code import propensity_code
 
+LAYER = 3.0  # relaxation times until the start is forgotten
 BUDGET = 500_000  # jumps between two looks at interruption
 FAILURES = {
     "overdrawn": "uses up more molecules than there are",
@@ -103,9 +104,13 @@ class _Work:
             raise
         return self._result(out, replicates)
 
+    @property
+    def gap(self) -> float:
+        return self.network.gap(float(self.times[-1]))
+
     def _check_gap(self) -> None:
         """Errors: SimulationError where the gap has closed."""
-        gap, paths = self.network.gap, self.network.core.done
+        gap, paths = self.gap, self.network.core.done
         if gap < self.min_gap:
             raise SimulationError(
                 f"the gap between fast and slow closed on the way: {gap:.3g} on average over {max(paths, 1)} "
@@ -132,17 +137,26 @@ class _Work:
         if replicates is None:
             states = states[0] if len(states) else np.empty((0, states.shape[-1]))
         times = self.times if replicates is not None else self.times[: len(states)]
-        stats = {"jumps": self.network.core.jumps, "laws": self.network.laws, "gap": self.network.gap,
+        stats = {"jumps": self.network.core.jumps, "laws": self.network.laws, "gap": self.gap,
                  "seconds": time.monotonic() - self.begun, "seed": self.seed}  # fmt: skip
         return Trajectory(
             self.division.code.kernel, times, states, self.p, stats=stats,
-            remarks=(*self.remarks, *in_words(self.division), self._about_gap()),
+            remarks=(*self.remarks, *in_words(self.division), self._about_gap(), *self._about_layer()),
         )  # fmt: skip
 
+    def _about_layer(self) -> tuple[str, ...]:
+        later = self.times[self.times > 0.0]
+        layer = LAYER * self.network.layer
+        if not len(later) or later[0] >= layer:
+            return ()
+        return (
+            f"fast species are not at their law before t = {layer:.3g}: times from {later[0]:.3g} on are too early for them",
+        )
+
     def _about_gap(self) -> str:
-        if not np.isfinite(self.network.gap):
+        if not np.isfinite(self.gap):
             return "slow reactions never disturbed the fast ones"
-        return f"gap {self.network.gap:.3g}: slow rates are off by about {100.0 / self.network.gap:.2g} % because fast reactions need time to relax"
+        return f"gap {self.gap:.3g}: slow rates are off by about {100.0 / self.gap:.2g} % because fast reactions need time to relax"
 
 
 def in_words(division: Division) -> list[str]:
@@ -153,11 +167,11 @@ def in_words(division: Division) -> list[str]:
             continue
         given = ", ".join(str(law.expression()) for law in block.totals)
         told.append(
-            f"fast, at their stationary law{f' given {given}' if given else ''}: {', '.join(division.ids(block.reactions))}"
+            f"fast, at their stationary law{f' given {given}' if given else ''}: {listed(division.ids(block.reactions))}"
         )
     return told
 
 
 def _no_law(division: Division, reason: NoLaw) -> str:
-    ids = ", ".join(division.ids(division.fast))
+    ids = listed(division.ids(division.fast))
     return f"the fast reactions ({ids}) have no law to average over: {reason}; name others with fast=[...], or use level='jump'"

@@ -127,11 +127,14 @@ def enumerated_law(start: np.ndarray, steps: np.ndarray, propensities: Propensit
         closed = np.setdiff1d(np.arange(classes), leaving)
         if len(closed) > 1:
             raise NoLaw(f"they end in one of {len(closed)} separate sets of states, so their law depends on chance")
+        relaxation = _relaxation(rates)  # also of states that are left for good
         kept = np.flatnonzero(label == closed[0])
         states, rates = states[kept], rates[kept][:, kept]
         if len(kept) == 1:
-            return Law(states, np.ones(1), np.inf, reached)
-    p, relaxation = stationary(rates), _relaxation(rates)
+            return Law(states, np.ones(1), relaxation, reached)
+    else:
+        relaxation = _relaxation(rates)
+    p = stationary(rates)
     kept = np.flatnonzero(p > NEGLIGIBLE * p.max())
     return Law(states[kept], p[kept] / p[kept].sum(), relaxation, reached)
 
@@ -200,7 +203,7 @@ def _without_subtraction(rates: np.ndarray) -> np.ndarray:
 
 
 def _relaxation(rates) -> float:
-    """Slowest decay rate of an irreducible chain."""
+    """Slowest decay rate of a chain with one stationary law."""
     from scipy.sparse import diags
 
     generator = rates - diags(np.asarray(rates.sum(axis=1)).ravel())
