@@ -22,6 +22,7 @@ LEVELS = {
     "tau": "tau",
     "langevin": "langevin",
     "lna": "lna",
+    "moments": "moments",
     "hybrid": "hybrid",
     "slow_scale": "slow_scale",
 }  # level -> module of this package with `simulate_<module>`, imported on use
