@@ -8,7 +8,7 @@ namespace manyscale {
 namespace {
 
 constexpr int kLook = 256, kSweeps = 40;
-constexpr double kRounding = 1e-12;
+constexpr double kRounding = 1e-12, kEmpty = 1e-9;  // molecules
 
 }  // namespace
 
@@ -26,6 +26,7 @@ LeapEnd LangevinPath::run(const double* counts, const LeapRows& rows, const std:
   const bool watching = model.condition.count() > 0;
   const double end = rows.times[rows.count - 1];
   counts_.assign(counts, counts + n);
+  point_.resize(n);
   int written = 0;
   if (watching && field_.condition(t_, counts_.data())) return {LeapStatus::passed, t_, -1};
   for (int64_t step = 0;; ++step) {
@@ -35,6 +36,8 @@ LeapEnd LangevinPath::run(const double* counts, const LeapRows& rows, const std:
     if (step >= settings_.most_steps) return {LeapStatus::step_limit, t_, -1};
     if (step % kLook == kLook - 1 && !go_on()) return {LeapStatus::interrupted, t_, -1};
     if (!find_rates(t_, counts_.data(), rates_)) return {LeapStatus::not_finite, t_, blame_};
+    const LeapStatus law = lawful();
+    if (law != LeapStatus::reached) return {law, t_, blame_};
     const double stop = rows.times[written], left = stop - t_;
     const StepChoice choice =
         choose_step(field_, t_, counts_.data(), rates_.data(), every_, settings_, left, watching);
@@ -51,9 +54,33 @@ LeapEnd LangevinPath::run(const double* counts, const LeapRows& rows, const std:
   }
 }
 
+// Whether the laws are those of a jump process: not negative at whole numbers of molecules, and zero where a reactant is
+// used up. Looked at where there is reason to.
+LeapStatus LangevinPath::lawful() {
+  const LeapModel& model = field_.model();
+  if (clipped_) {
+    for (size_t i = 0; i < counts_.size(); ++i) point_[i] = std::ceil(counts_[i] - kRounding);
+    field_.rates(t_, point_.data(), later_.data());
+    for (int j = 0; j < model.reactions; ++j) {
+      if (!std::isfinite(later_[j])) return blame_ = j, LeapStatus::not_finite;
+      if (later_[j] < 0.0) return blame_ = j, LeapStatus::negative;
+    }
+  }
+  if (!touched_) return LeapStatus::reached;
+  for (size_t i = 0; i < counts_.size(); ++i) point_[i] = counts_[i] < kEmpty ? 0.0 : counts_[i];
+  field_.rates(t_, point_.data(), later_.data());
+  for (size_t i = 0; i < counts_.size(); ++i)
+    for (int k = model.changing.start[i]; counts_[i] < kEmpty && k < model.changing.start[i + 1]; ++k) {
+      const int e = model.changing.item[k], j = model.reaction[e];
+      if (model.change[e] < 0 && later_[j] > 0.0) return blame_ = j, LeapStatus::overdrawn;
+    }
+  return LeapStatus::reached;
+}
+
 // Negative ones, which formulas such as A (A - 1) have below one molecule, count as zero.
 bool LangevinPath::find_rates(double t, const double* counts, std::vector<double>& rates) {
   field_.rates(t, counts, rates.data());
+  clipped_ = !rates.empty() && *std::min_element(rates.begin(), rates.end()) < 0.0;
   for (size_t j = 0; j < rates.size(); ++j) {
     if (!std::isfinite(rates[j])) {
       blame_ = static_cast<int>(j);
@@ -128,6 +155,7 @@ void LangevinPath::keep_inside() {
     for (double& extent : extents_) extent *= factor;
   }
   for (double& count : point_) count = std::max(count, 0.0);  // rounding
+  touched_ = touched;
   tally_.touched += touched;
 }
 

@@ -78,6 +78,7 @@ class LangevinPath {
 
  private:
   bool find_rates(double t, const double* counts, std::vector<double>& rates);
+  LeapStatus lawful();
   void draw_noise();
   bool advance(double tau);
   void keep_inside();
@@ -92,6 +93,7 @@ class LangevinPath {
   double t_ = 0.0;
   int blame_ = -1;
   LeapScheme now_ = LeapScheme::second_order;
+  bool clipped_ = false, touched_ = false;  // a rate was negative; the boundary was met in the last step
 };
 
 }  // namespace manyscale

@@ -197,6 +197,17 @@ def test_the_same_seed_gives_the_same_paths_whatever_the_chunks(level):
     assert (run(text, TIMES, level, replicates=5, seed=8)["X"] != few).any()
 
 
+@pytest.mark.parametrize("level", ["tau", "langevin"])
+def test_the_same_seed_gives_the_same_paths_whatever_the_threads(level, monkeypatch):
+    from manyscale.engines import tau
+
+    text, found = "b: -> X; 300; d: X -> ; X; X = 0", []
+    for threads in (1, 3):
+        monkeypatch.setattr(tau, "cores", lambda count=threads: count)
+        found.append(run(text, TIMES, level, replicates=100)["X"])
+    np.testing.assert_array_equal(*found)
+
+
 def test_machine_code_and_tape_give_the_same_leaps(monkeypatch):
     model = ms.read("b: -> X; 3000/(1 + (X/2000)^2); d: X -> ; X; X = 0")
     fast = run(model, TIMES, "tau", replicates=10)["X"]
@@ -219,6 +230,13 @@ def test_what_cannot_be_run_is_refused_with_a_reason(level):
             run(BIRTH_DEATH, [0.0, 1.0], level, **options)
     with pytest.raises(UnsupportedError, match="events"):
         run(BIRTH_DEATH + "; at (X > 10): X = 0", [0.0, 1.0], level)
+    for text, words in (
+        ("d: X => ; 5 - X; X = 30", "reaction d has a negative propensity"),
+        ("d: X => ; 50; X = 3", "reaction d would use up more molecules"),
+        ("d: X => ; X/(X - 3); X = 10", "reaction d has a"),
+    ):
+        with pytest.raises(ms.SimulationError, match=words):
+            run(text, [0.0, 10.0], level)
     with pytest.raises(ms.SimulationError, match="raise max_steps") as stop:
         run(BIRTH_DEATH, np.linspace(0, 1, 50), level, replicates=4, max_steps=20)
     assert stop.value.partial.states.shape[0] == 0
