@@ -79,6 +79,8 @@ class Comparison:
         self.opened = [o[0] for o in problem.observables.values()]
         self.closed = [o[1] for o in problem.observables.values()]
         self.size = self._least(self.tight(self.opened, first))
+        self.y_low = np.array([start[y][0] for y in problem.y], dtype=float)
+        self.y_high = np.array([start[y][1] for y in problem.y], dtype=float)
         self.t = 0.0
 
     @property
@@ -120,8 +122,26 @@ class Comparison:
         self.low, self.high = low, high
         self.died = np.where(good, self.died, np.minimum(self.died, self.t))
         if self.ids:
-            lowest = self._least(self.tight(self.closed, self._slow_inputs(low, high))) - self.now
-            self.size = np.fmax(self.size, lowest)
+            inputs = self._slow_inputs(low, high)
+            lowest = self._least(self.tight(self.closed, inputs)) - self.now
+            inputs = self._slow_inputs(self._clipped(low - self.e), high + self.e)
+            inputs |= {fast(y): (self.y_low[i], self.y_high[i]) for i, y in enumerate(self.p.y)}
+            self.size = np.fmax(self.size, np.fmax(lowest, self._least(self.tight(self.opened, inputs))))
+
+    def _follow(self, hull: Mapping, h: float) -> None:
+        """Fast variables of the fine model themselves, each from the rate on its own faces, over what a step reaches."""
+        diagonal = self.ranges(self.p.own, hull)
+        twice = {name: (np.tile(pair[0], 2), np.tile(pair[1], 2)) for name, pair in hull.items()}
+        rates = np.empty((self.q, 2, self.count))
+        for i, name in enumerate(self.p.y):
+            face = np.concatenate([self.y_low[i], self.y_high[i]])
+            found = self.tight([self.p.g[i]], {**twice, fast(name): (face, face)}, 2 * self.count)[0]
+            rates[i] = found[0, : self.count], found[1, self.count :]
+        self.y_low, self.y_high = _moved(self.y_low, self.y_high, rates, diagonal, h)
+        for i, name in enumerate(self.p.y):
+            low, high = hull[fast(name)]
+            self.y_low[i] = np.fmax(self.y_low[i], low)
+            self.y_high[i] = np.fmin(self.y_high[i], high)
 
     # the start that the initial layer is projected out of
 
@@ -191,10 +211,7 @@ class Comparison:
             face = np.concatenate([self.low[j], self.high[j]])
             found = self.tight([self.p.f[j]], {**twice, slow(name): (face, face)}, 2 * self.count)[0]
             rates[j] = found[0, : self.count], found[1, self.count :]
-        below, above = rates[:, 0], rates[:, 1]
-        down = below * _ramp(np.where(below < 0, diagonal[:, 1], diagonal[:, 0]), h, below >= 0)
-        up = above * _ramp(np.where(above > 0, diagonal[:, 1], diagonal[:, 0]), h, above <= 0)
-        low, high = iv.widened(self.low + down, self.high + up, 1e-14)
+        low, high = _moved(self.low, self.high, rates, diagonal, h)
         return self._clipped(low), high
 
     # deviations
@@ -212,6 +229,7 @@ class Comparison:
             reach = np.where(proven, reach, np.maximum(np.where(np.isfinite(found), found, reach) * 1.1, reach))
         self.reach = found
         self._observe(hull, found, t)
+        self._follow(hull, h)
         after = np.einsum("nij,jn->in", exponential(matrix * (h * UP)), np.concatenate([now, np.ones((1, self.count))]))
         after = np.minimum(after[:-1] * UP, found)
         self.d, self.e = after[: self.q], after[self.q :]
@@ -267,6 +285,14 @@ class Comparison:
     def _observe(self, hull: Mapping, reach: np.ndarray, t: float) -> None:
         counted = np.array([t > self.late.get(id, 0.0) for id in self.ids])
         self.error = np.maximum(self.error, np.where(counted[:, None], self.far(hull, reach), 0.0))
+
+
+def _moved(low, high, rates: np.ndarray, diagonal: np.ndarray, h: float) -> tuple[np.ndarray, np.ndarray]:
+    """Ends after a step from the rates (n, 2, N) on lower and upper faces and the ranges of the own slopes."""
+    below, above = rates[:, 0], rates[:, 1]
+    down = below * _ramp(np.where(below < 0, diagonal[:, 1], diagonal[:, 0]), h, below >= 0)
+    up = above * _ramp(np.where(above > 0, diagonal[:, 1], diagonal[:, 0]), h, above <= 0)
+    return iv.widened(low + down, high + up, 1e-14)
 
 
 def _ramp(slope: np.ndarray, h: float, back: np.ndarray) -> np.ndarray:

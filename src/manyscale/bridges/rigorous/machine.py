@@ -279,7 +279,7 @@ done:
   ret void
 }}
 """
-        self.machine = compile_module(text, ("ranges",), level=1)
+        self.machine = compile_module(text, ("ranges",), level=0)
         pointer_c = ctypes.POINTER(ctypes.c_double)
         kind = ctypes.CFUNCTYPE(None, pointer_c, pointer_c, ctypes.c_int64)
         self.function = kind(self.machine.address["ranges"])

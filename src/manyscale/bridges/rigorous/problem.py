@@ -49,7 +49,7 @@ def parameter(name: str) -> tuple:
 @dataclass(frozen=True)
 class Problem:
     """Nodes in one graph. z, y: names of slow coordinates and fast variables; f (m), h (q), dh (q, m), decay (q, q) =
-    G_y - Dh F_y, loss (m, q) = F_y, reduced (m, m) = Df; observables: name -> (value over z, y; value over z; slopes by y;
+    G_y - Dh F_y, loss (m, q) = F_y, reduced (m, m) = Df, g (q) = G, own (q) = diagonal of G_y; observables: name -> (value over z, y; value over z; slopes by y;
     slopes of the closed form by z). start: z and y at t = 0 over fine ids."""
 
     tape: Tape
@@ -61,6 +61,8 @@ class Problem:
     decay: list[list[int]]
     loss: list[list[int]]
     reduced: list[list[int]]
+    g: list[int]
+    own: list[int]
     observables: Mapping[str, tuple[int, int, list[int], list[int]]]
     start: Mapping[str, Expr]
     positive: frozenset[str]  # z and y that are never negative
@@ -129,9 +131,12 @@ class _Builder:
             ]
             for i in range(len(self.y))
         ]
+        own = [slopes[i][name] for i, name in enumerate(self.y)]
         observables = {id: self._observable(id, opened, y_inputs) for id in ids}
         start = {**self.bridge.restrict, **{name: Symbol(name) for name in self.y}}
-        made = Problem(self.tape, self.z, self.y, f, h, dh, decay, loss, reduced, observables, start, self.positive)
+        made = Problem(
+            self.tape, self.z, self.y, f, h, dh, decay, loss, reduced, g, own, observables, start, self.positive
+        )
         self.tape.cone([*f, *h, *(n for row in (*dh, *decay, *loss, *reduced) for n in row)])  # raises NoRange early
         return made
 
@@ -173,7 +178,8 @@ class _Builder:
         """Its node, with slopes by everything in it in the form without cancelling terms."""
         node = self._node(one.formula, self.base)
         if one.ring is not None:
-            slopes = {self.base[name]: one.slope(name) for name in sorted(symbols(one.formula))}
+            names = sorted(symbols(one.formula) & set(one.named))
+            slopes = {self.base[name]: one.slope(name) for name in names}
             graph = self.graph
             self.tape.register(node, {graph.args[k][0]: self._node(slope, self.base) for k, slope in slopes.items()})
         return node

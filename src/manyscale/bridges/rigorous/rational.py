@@ -9,7 +9,8 @@ from manyscale.bridges.time.polynomial import Fraction, NotPolynomial, Polynomia
 from manyscale.model.algebra import differentiate
 from manyscale.model.expr import Add, Expr, Mul, Number, Power, add, mul, power, symbols
 
-LARGE = 120  # terms of a numerator or denominator above which a formula is left as it is
+LARGE = 120  # terms above which a formula is left as it is
+SMALL, FEW = 40, 12  # terms, and parameters, above which parameters stay inside coefficients
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,11 @@ class Rational:
     formula: Expr
     ring: Ring | None = None
     parts: tuple[Fraction, ...] = field(default=(), repr=False)
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Symbols by which slopes are free of cancelling terms."""
+        return () if self.ring is None else self.ring.unknowns
 
     def slope(self, name: str) -> Expr:
         """Partial derivative by a symbol, with terms that cancel gone from numerators."""
@@ -40,21 +46,21 @@ class Rational:
 
 
 def rational(formula: Expr, unknowns: Sequence[str], *, whole: bool = False) -> Rational:
-    """The formula as fractions in the unknowns and its other symbols, terms of one denominator together. whole: over
-    one common denominator, where that is not too large."""
-    ring = Ring([*unknowns, *sorted(symbols(formula) - set(unknowns))])
-    try:
-        parts = _fractions(ring, formula)
-    except (NotPolynomial, TooLarge):
-        return Rational(formula)
-    if whole and len(parts) > 1:
+    """The formula as fractions in the unknowns, and in its other symbols too where that stays small; terms of one
+    denominator together. whole: over one common denominator, where that is not too large."""
+    others = sorted(symbols(formula) - set(unknowns))
+    tries = [(others, SMALL)] if len(others) <= FEW else []
+    for more, largest in [*tries, ([], LARGE)]:
+        ring = Ring([*unknowns, *more])
         try:
-            parts = [_reduced(ring.total(parts))]
-        except TooLarge:
-            pass
-    if any(len(p.above) > LARGE or len(p.below) > LARGE for p in parts):
-        return Rational(formula)
-    return Rational(add(*(ring.quotient(p.above, p.below) for p in parts)), ring, tuple(parts))
+            parts = _fractions(ring, formula)
+            if whole and len(parts) > 1:
+                parts = [_reduced(ring.total(parts))]
+        except (NotPolynomial, TooLarge):
+            continue
+        if sum(len(p.above) + len(p.below) for p in parts) <= largest:
+            return Rational(add(*(ring.quotient(p.above, p.below) for p in parts)), ring, tuple(parts))
+    return Rational(formula)
 
 
 def _fractions(ring: Ring, formula: Expr) -> list[Fraction]:

@@ -20,6 +20,9 @@ UNARY = {
 BINARY = {"add": iv.add, "sub": iv.sub, "mul": iv.mul, "div": iv.div, "pow": iv.power, "min": iv.least, "max": iv.most}
 
 
+PIECE, LARGEST = 600, 3000  # nodes of one piece of machine code; of one formula with slopes (natural range above)
+
+
 class NoRange(Exception):
     """A formula contains an operation whose range is not known here."""
 
@@ -33,7 +36,8 @@ class Tape:
         self._cones: dict[tuple[int, ...], list[int]] = {}
         self._slopes: dict[int, dict[int, int]] = {}
         self._mentioned: dict[int, tuple] = {}
-        self._codes: dict[tuple, Code | None] = {}
+        self._better: dict[int, dict] = {}
+        self._codes: dict[tuple, list[Code] | None] = {}
 
     def cone(self, nodes: Sequence[int]) -> list[int]:
         """The nodes that these depend on, in order of evaluation. Raises NoRange."""
@@ -84,14 +88,29 @@ class Tape:
         key = tuple(plain), tuple(tight)
         if key not in self._codes:
             try:
-                self._codes[key] = Code(self, *key)
+                self._codes[key] = [Code(self, *part) for part in self._parts(*key)]
             except NoCode:
                 self._codes[key] = None
-        code = self._codes[key]
-        if code is not None:
-            return code(inputs, count)
+        codes = self._codes[key]
+        if codes is not None:
+            return np.concatenate([np.empty((0, 2, count)), *(code(inputs, count) for code in codes)])
         found = [*self.ranges(plain, inputs), *(self.tight(node, inputs) for node in tight)]
         return np.array([[np.broadcast_to(v, (count,)) for v in pair] for pair in found]).reshape(-1, 2, count)
+
+    def _parts(self, plain: tuple[int, ...], tight: tuple[int, ...]):
+        """Pieces of moderate size, as the time of compilation grows faster than the size; in order."""
+        parts: list[tuple[list[int], list[int]]] = []
+        room = 0
+        for node, is_tight in [*((n, False) for n in plain), *((n, True) for n in tight)]:
+            slopes = self.slopes(node) if is_tight else {}
+            size = len(self.cone([node, *slopes.values()])) + 2 * len(self.cone([node])) * is_tight
+            is_tight = is_tight and size <= LARGEST
+            if room < size or not parts or (parts[-1][1] and not is_tight):
+                parts.append(([], []))
+                room = PIECE
+            parts[-1][is_tight].append(node)
+            room -= size
+        return parts
 
     def mentioned(self, node: int) -> tuple:
         """Names of the inputs of a node."""
@@ -105,13 +124,14 @@ class Tape:
         if node not in self._slopes:
             wanted = {self.graph.symbol(name): name for name in self.mentioned(node)}
             found = partials(self.graph, node, wanted, True)
-            self._slopes[node] = {wanted[k]: v for k, v in found.items()}
+            better = self._better.get(node, {})
+            self._slopes[node] = {wanted[k]: better.get(wanted[k], v) for k, v in found.items()}
         return self._slopes[node]
 
     def register(self, node: int, slopes: Mapping) -> None:
-        """Derivatives in a better form than differentiation of the graph gives; all inputs that matter are named."""
+        """Derivatives by some inputs, in a better form than differentiation of the graph gives."""
         if self.graph.ops[node] not in ("const", "input"):
-            self._slopes.setdefault(node, dict(slopes))
+            self._better.setdefault(node, dict(slopes))
 
     def tight(self, node: int, inputs: Mapping) -> Interval:
         """Range with every input along which the formula is proven monotone at its ends; never wider than natural."""
