@@ -36,7 +36,7 @@ LeapEnd LangevinPath::run(const double* counts, const LeapRows& rows, const std:
     if (step >= settings_.most_steps) return {LeapStatus::step_limit, t_, -1};
     if (step % kLook == kLook - 1 && !go_on()) return {LeapStatus::interrupted, t_, -1};
     if (!find_rates(t_, counts_.data(), rates_)) return {LeapStatus::not_finite, t_, blame_};
-    const LeapStatus law = lawful();
+    const LeapStatus law = clipped_ ? whole_rates() : LeapStatus::reached;
     if (law != LeapStatus::reached) return {law, t_, blame_};
     const double stop = rows.times[written], left = stop - t_;
     const StepChoice choice =
@@ -50,31 +50,35 @@ LeapEnd LangevinPath::run(const double* counts, const LeapRows& rows, const std:
     }
     t_ = done == left ? stop : std::min(t_ + done, stop);
     ++tally_.leaps;
+    if (touched_ && draws_from_nothing()) return {LeapStatus::overdrawn, t_, blame_};
     if (watching && field_.condition(t_, counts_.data())) return {LeapStatus::passed, t_, -1};
   }
 }
 
-// Whether the laws are those of a jump process: not negative at whole numbers of molecules, and zero where a reactant is
-// used up. Looked at where there is reason to.
-LeapStatus LangevinPath::lawful() {
-  const LeapModel& model = field_.model();
-  if (clipped_) {
-    for (size_t i = 0; i < counts_.size(); ++i) point_[i] = std::ceil(counts_[i] - kRounding);
-    field_.rates(t_, point_.data(), later_.data());
-    for (int j = 0; j < model.reactions; ++j) {
-      if (!std::isfinite(later_[j])) return blame_ = j, LeapStatus::not_finite;
-      if (later_[j] < 0.0) return blame_ = j, LeapStatus::negative;
-    }
+// Rates must not be negative at whole numbers of molecules.
+LeapStatus LangevinPath::whole_rates() {
+  for (size_t i = 0; i < counts_.size(); ++i) point_[i] = std::ceil(counts_[i] - kRounding);
+  field_.rates(t_, point_.data(), later_.data());
+  for (size_t j = 0; j < later_.size(); ++j) {
+    blame_ = static_cast<int>(j);
+    if (!std::isfinite(later_[j])) return LeapStatus::not_finite;
+    if (later_[j] < 0.0) return LeapStatus::negative;
   }
-  if (!touched_) return LeapStatus::reached;
+  return LeapStatus::reached;
+}
+
+// Whether a reaction goes on although one of its reactants is used up.
+bool LangevinPath::draws_from_nothing() {
+  const LeapModel& model = field_.model();
   for (size_t i = 0; i < counts_.size(); ++i) point_[i] = counts_[i] < kEmpty ? 0.0 : counts_[i];
   field_.rates(t_, point_.data(), later_.data());
   for (size_t i = 0; i < counts_.size(); ++i)
     for (int k = model.changing.start[i]; counts_[i] < kEmpty && k < model.changing.start[i + 1]; ++k) {
-      const int e = model.changing.item[k], j = model.reaction[e];
-      if (model.change[e] < 0 && later_[j] > 0.0) return blame_ = j, LeapStatus::overdrawn;
+      const int e = model.changing.item[k];
+      blame_ = model.reaction[e];
+      if (model.change[e] < 0 && later_[blame_] > 0.0) return true;
     }
-  return LeapStatus::reached;
+  return false;
 }
 
 // Negative ones, which formulas such as A (A - 1) have below one molecule, count as zero.

@@ -78,7 +78,8 @@ class LangevinPath {
 
  private:
   bool find_rates(double t, const double* counts, std::vector<double>& rates);
-  LeapStatus lawful();
+  LeapStatus whole_rates();
+  bool draws_from_nothing();
   void draw_noise();
   bool advance(double tau);
   void keep_inside();
