@@ -87,7 +87,8 @@ WORKS = (
 def timed(work: Work, level: str, paths: int, seed: int):
     model = ms.read(work.text)
     options = dict(work.options) if level != "jump" else {}
-    ms.simulate(model, [0.0, 1e-9 * work.end], level=level, replicates=1, seed=seed, counts=True, **options)
+    first = work.end if level == work.level else 1e-9 * work.end
+    ms.simulate(model, [0.0, first], level=level, replicates=1, seed=seed, counts=True, **options)
     begun = time.perf_counter()
     run = ms.simulate(model, [0.0, work.end], level=level, replicates=paths, seed=seed, counts=True, **options)
     return run, time.perf_counter() - begun
