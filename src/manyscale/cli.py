@@ -67,6 +67,9 @@ Formulas = Annotated[
         "--formulas", help="Eliminate only what follows by formula: no algebraic equations in the small model."
     ),
 ]
+Rigorous = Annotated[
+    bool, typer.Option("--rigorous", help="Try to prove the error bound over the region (docs/rigorous.md).")
+]
 Seed = Annotated[int, typer.Option(help="Seed of the random points.")]
 
 
@@ -97,6 +100,7 @@ def analyze(
     seed: Seed = 0,
     time_limit: TimeLimit = None,
     formulas: Formulas = False,
+    rigorous: Rigorous = False,
     json: Json = False,
 ) -> None:
     """Find time scales and a certified smaller model; write a report.
@@ -118,6 +122,7 @@ def analyze(
             seed=seed,
             time_limit=time_limit,
             formulas=formulas,
+            rigorous=rigorous,
             progress=note,
         )
         files = save(study, out)

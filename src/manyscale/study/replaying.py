@@ -89,6 +89,7 @@ def _again(old: Study, progress: Callable[..., None] | None, points: int | None 
         seed=options["seed"],
         time_limit=options["time_limit"],
         formulas=options.get("formulas", False),
+        rigorous=options.get("rigorous", False),
         progress=progress,
         pictures=False,
     )

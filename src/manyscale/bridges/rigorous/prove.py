@@ -17,6 +17,7 @@ from manyscale.bridges.rigorous.start import Start
 from manyscale.bridges.rigorous.tape import NoRange
 from manyscale.model.question import Question
 
+FINER = (1, 6)  # time steps tried: what is enclosed widens by a share of each step
 FACTORS = (1.0005, 1.002, 1.005, 1.01, 1.02, 1.04, 1.07, 1.12, 1.2, 1.35, 1.6)  # regions tried, besides the asked one
 MOST = 512  # boxes in one run
 
@@ -52,7 +53,12 @@ class Prover:
         self.low, self.high = np.log(pairs[:, 0]), np.log(pairs[:, 1])
         self.late = dict.fromkeys(bridge.layer_species, bridge.layer_time)
         self.layer = float(getattr(bridge.project, "time", 0.0) or 0.0)
-        self.times = steps(self.horizon, (self.layer, bridge.layer_time))
+        self.refine(1)
+
+    def refine(self, finer: int) -> None:
+        """Time steps that many times shorter than the first ones."""
+        marks = (self.layer, self.bridge.layer_time)
+        self.times = steps(self.horizon, marks, growth=0.15 / finer, longest=0.0125 / finer)
 
     def run(self, low: np.ndarray, high: np.ndarray, stop: Callable[[], bool]) -> Enclosure:
         """low, high: (dimensions, N) logarithms."""
@@ -94,21 +100,25 @@ class _Search:
     def result(self) -> Proof:
         factors = sorted({1.0, *(f for f in FACTORS if f < self.top * (1 - 1e-6)), self.top})
         boxes = [self._box(f) for f in factors]
-        self.note(0.1, "proof: one box per size of region")
-        first = self.prover.run(np.array([b[0] for b in boxes]).T, np.array([b[1] for b in boxes]).T, lambda: self.late)
+        lows, highs = np.array([b[0] for b in boxes]).T, np.array([b[1] for b in boxes]).T
+        kept: tuple = ()
+        for finer in FINER:
+            self.note(0.1, "proof: one box per size of region")
+            self.prover.refine(finer)
+            first = self.prover.run(lows, highs, lambda: self.late)
+            best = max((k for k in range(len(factors)) if first.bound[k] <= self.tolerance), default=-1)
+            if not kept or best > kept[0]:
+                kept = best, first, finer
+            if best == len(factors) - 1 or self.late:
+                break
+        best, first, finer = kept
+        self.prover.refine(finer)
         bounds = first.bound
-        good = [k for k in range(len(factors)) if bounds[k] <= self.tolerance]
-        best = max(good, default=None)
-        if best is None and self.late:
-            return Proof(float("inf"), 1.0, False, reason="the time for a proof was over before the first run ended")
-        if best is None:
-            why = "the model as it is"
-            return Proof(
-                float("inf"),
-                1.0,
-                False,
-                reason=f"the comparison bound at {why} alone is {bounds[0]:.3g}, above {self.tolerance:g}",
-            )
+        if best < 0 and self.late:
+            return Proof(float("inf"), 1.0, False, reason="the time for a proof was over before a run ended")
+        if best < 0:
+            why = f"the comparison bound at the model as it is alone is {bounds[0]:.3g}, above {self.tolerance:g}"
+            return Proof(float("inf"), 1.0, False, reason=why)
         proof = self._proof(factors[best], first, [best])
         for k in range(best + 1, len(factors)):
             larger = self._subdivided(factors[k])
