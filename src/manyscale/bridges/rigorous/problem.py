@@ -68,9 +68,9 @@ class Problem:
     positive: frozenset[str]  # z and y that are never negative
 
 
-def problem(bridge: Bridge, ids: Sequence[str], positive: frozenset[str]) -> Problem:
-    """The comparison problem of a bridge for these observables. Raises NotProvable."""
-    return _Builder(bridge, positive).build(ids)
+def problem(bridge: Bridge, ids: Sequence[str], positive: frozenset[str], deadline: float = float("inf")) -> Problem:
+    """The comparison problem of a bridge for these observables. Raises NotProvable; NoRange, also after the deadline."""
+    return _Builder(bridge, positive, deadline).build(ids)
 
 
 def _suitable(system: System) -> None:
@@ -86,7 +86,7 @@ def _suitable(system: System) -> None:
 
 
 class _Builder:
-    def __init__(self, bridge: Bridge, positive: frozenset[str]):
+    def __init__(self, bridge: Bridge, positive: frozenset[str], deadline: float):
         self.bridge, self.positive = bridge, positive
         self.fine, self.coarse = compile_model(bridge.fine).system, compile_model(bridge.coarse).system
         for system in (self.fine, self.coarse):
@@ -99,7 +99,7 @@ class _Builder:
         if set(self.z) != set(bridge.restrict) or not set(self.y) <= computed:
             raise NotProvable("the small model has variables of its own")
         self.graph = Graph(set())
-        self.tape = Tape(self.graph)
+        self.tape = Tape(self.graph, deadline)
 
     def _partners(self) -> set[str]:
         """Fine states that the coarse model computes from a total and fast variables."""
@@ -163,6 +163,7 @@ class _Builder:
         written: dict[str, Rational | Expr] = {}
         self.closed_forms = written
         for name in coarse.schedule:
+            self.tape.in_time()
             formula = substitute(coarse.definitions[name], _plain(written, coarse.definitions[name]))
             written[name] = rational(formula, self.z, whole=True)
         f, reduced = [], []
@@ -176,6 +177,7 @@ class _Builder:
 
     def _written(self, one: Rational) -> int:
         """Its node, with slopes by everything in it in the form without cancelling terms."""
+        self.tape.in_time()
         node = self._node(one.formula, self.base)
         if one.ring is not None:
             names = sorted(symbols(one.formula) & set(one.named))

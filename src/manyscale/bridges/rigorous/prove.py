@@ -40,14 +40,14 @@ class Proof:
 class Prover:
     """Runs of the comparison system of one bridge of a chain over boxes, in logarithmic coordinates of the box."""
 
-    def __init__(self, chain: Chain, bridge: Bridge, question: Question):
+    def __init__(self, chain: Chain, bridge: Bridge, question: Question, deadline: float = float("inf")):
         self.chain, self.bridge, self.question = chain, bridge, question
         self.horizon = float(question.horizon)  # type: ignore[arg-type]
         self.box = dict(question.box)
         if any(not 0 < a <= b for a, b in self.box.values()):
             raise NotProvable("the region contains values that are not positive")
         found = positive_states(chain.fine, self.box)
-        self.problem = problem(bridge, question.observables, positive_coordinates(chain, bridge, found))
+        self.problem = problem(bridge, question.observables, positive_coordinates(chain, bridge, found), deadline)
         self.start = Start(chain, bridge, self.problem, self.box)
         pairs = np.array([self.box[id] for id in self.start.box]).reshape(-1, 2)
         self.low, self.high = np.log(pairs[:, 0]), np.log(pairs[:, 1])
@@ -76,10 +76,10 @@ def prove(
     NotProvable where the bridge is of a kind for which there is no proof here."""
     end = time.monotonic() + time_limit
     try:
-        prover = Prover(chain, bridge, question)
+        prover = Prover(chain, bridge, question, end)
+        return _Search(prover, question.tolerance, end, note or (lambda *_: None)).result()
     except NoRange as reason:
         raise NotProvable(str(reason)) from None
-    return _Search(prover, question.tolerance, end, note or (lambda *_: None)).result()
 
 
 class _Search:

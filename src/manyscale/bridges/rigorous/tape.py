@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -24,15 +25,16 @@ PIECE, LARGEST = 600, 3000  # nodes of one piece of machine code; of one formula
 
 
 class NoRange(Exception):
-    """A formula contains an operation whose range is not known here."""
+    """A formula contains an operation whose range is not known here, or there was no time to prepare it."""
 
 
 class Tape:
     """Ranges of nodes of a graph. Inputs are given by name as pairs of arrays that broadcast; names of inputs are never
     bound in the graph."""
 
-    def __init__(self, graph: Graph):
+    def __init__(self, graph: Graph, deadline: float = float("inf")):
         self.graph = graph
+        self.deadline = deadline  # of the monotonic clock
         self._cones: dict[tuple[int, ...], list[int]] = {}
         self._slopes: dict[int, dict[int, int]] = {}
         self._mentioned: dict[int, tuple] = {}
@@ -88,7 +90,7 @@ class Tape:
         key = tuple(plain), tuple(tight)
         if key not in self._codes:
             try:
-                self._codes[key] = [Code(self, *part) for part in self._parts(*key)]
+                self._codes[key] = [self._code(*part) for part in self._parts(*key)]
             except NoCode:
                 self._codes[key] = None
         codes = self._codes[key]
@@ -97,11 +99,21 @@ class Tape:
         found = [*self.ranges(plain, inputs), *(self.tight(node, inputs) for node in tight)]
         return np.array([[np.broadcast_to(v, (count,)) for v in pair] for pair in found]).reshape(-1, 2, count)
 
+    def in_time(self) -> None:
+        """Raises NoRange after the deadline."""
+        if time.monotonic() > self.deadline:
+            raise NoRange("the equations are too large to be prepared for a proof in the time allowed")
+
+    def _code(self, plain: list[int], tight: list[int]) -> Code:
+        self.in_time()
+        return Code(self, plain, tight)
+
     def _parts(self, plain: tuple[int, ...], tight: tuple[int, ...]):
         """Pieces of moderate size, as the time of compilation grows faster than the size; in order."""
         parts: list[tuple[list[int], list[int]]] = []
         room = 0
         for node, is_tight in [*((n, False) for n in plain), *((n, True) for n in tight)]:
+            self.in_time()
             slopes = self.slopes(node) if is_tight else {}
             size = len(self.cone([node, *slopes.values()])) + 2 * len(self.cone([node])) * is_tight
             is_tight = is_tight and size <= LARGEST
