@@ -69,6 +69,48 @@ def test_michaelis_menten_bound_holds_and_is_sharp(layer):
     assert share > 0.2 and max(bounds.values()) < 0.02
 
 
+@pytest.mark.full
+def test_michaelis_menten_bound_holds_at_two_thousand_points():
+    question = ms.Question(horizon=500.0, observables=("S", "C", "P"), region=1.1)
+    made, chain, question = prover(enzyme(0.005), ["C"], question, layer=6.0)
+    assert_holds(chain, question, one_box(made), 2000)
+
+
+def test_total_quasi_steady_state_of_an_enzyme():
+    question = ms.Question(horizon=300.0, observables=("P", "S"), region=1.01)
+    made, chain, question = prover(enzyme(0.05, back=20.0), ["C"], question, totals={"C": "bind"})
+    bounds = one_box(made)
+    assert assert_holds(chain, question, bounds, 40) > 0.01
+    assert max(bounds.values()) < 0.05
+
+
+def test_an_enzyme_with_a_competitive_inhibitor():
+    text = """
+    model inhibited
+      compartment c = 1; species S in c, C in c, D in c, P in c;
+      S = 1; C = 0; D = 0; P = 0; E0 = 0.005; I = 2; k1 = 5; b1 = 5; k2 = 5; k3 = 5; b3 = 5;
+      E := E0 - C - D;
+      bind: S -> C; c*(k1*E*S - b1*C);
+      turn: C => P; c*k2*C;
+      block: => D; c*(k3*E*I - b3*D);
+    end
+    """
+    question = ms.Question(horizon=300.0, observables=("S", "P"), region=1.01)
+    made, chain, question = prover(ms.read(text), ["C", "D"], question)
+    bounds = one_box(made)
+    assert assert_holds(chain, question, bounds, 40) > 0.01
+    assert max(bounds.values()) < 0.05
+
+
+def test_a_biomodel_is_proven_over_its_whole_default_region(corpora):
+    model = ms.read(corpora / "biomodels" / "BIOMD0000000363.xml")
+    question = ms.Question(horizon=2e5)
+    chain = ms.reduce(model, question, rigorous=True)
+    assert chain.certificate.tier == "rigorous" and chain.certificate.domain
+    found = ms.verify(chain, question, points=100)
+    assert found.ok and found.worst <= chain.certificate.error.bound <= 0.05
+
+
 def test_the_bound_shrinks_like_the_small_parameter():
     found = []
     for E0 in (0.04, 0.02, 0.01):

@@ -70,3 +70,19 @@ def test_exponential_bound_is_above_and_close(seed, size, stiffness):
     bound, exact = exponential(matrix[None])[0], expm(matrix)
     assert np.all(bound >= exact - 1e-13 * np.abs(exact).max())
     assert np.all(bound <= exact * (1 + 1e-5) + 1e-9)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_machine_code_and_array_arithmetic_agree():
+    graph = Graph(set())
+    tape, random = Tape(graph), np.random.default_rng(0)
+    nodes = [graph.of(parse(text)) for text in FORMULAS if "min" not in text]
+    ends = np.sort(random.uniform(0.01, 9.0, (2, 2, 300)), axis=1)
+    inputs = {"x": (ends[0, 0], ends[0, 1]), "y": (ends[1, 0], ends[1, 1])}
+    found = tape.many(nodes, nodes, inputs, 300)
+    for k, node in enumerate(nodes):
+        for row, pair in (
+            (found[k], tape.ranges([node], inputs)[0]),
+            (found[k + len(nodes)], tape.tight(node, inputs)),
+        ):
+            assert np.allclose(row, np.array(pair), rtol=1e-12, atol=1e-12)

@@ -89,10 +89,10 @@ class _Builder:
     def __init__(self, bridge: Bridge, positive: frozenset[str], deadline: float):
         self.bridge, self.positive = bridge, positive
         self.fine, self.coarse = compile_model(bridge.fine).system, compile_model(bridge.coarse).system
-        for system in (self.fine, self.coarse):
-            _suitable(system)
         if self.coarse.algebraic:
             raise NotProvable("the fast variables are given by equations, not by formulas")
+        for system in (self.fine, self.coarse):
+            _suitable(system)
         self.z = tuple(self.coarse.states)
         computed = set(self.coarse.definitions)
         self.y = tuple(id for id in self.fine.states if id in bridge.eliminated and id not in self._partners())
