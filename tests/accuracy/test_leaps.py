@@ -239,3 +239,32 @@ def test_what_cannot_be_run_is_refused_with_a_reason(level):
     with pytest.raises(ms.SimulationError, match="raise max_steps") as stop:
         run(BIRTH_DEATH, np.linspace(0, 1, 50), level, replicates=4, max_steps=20)
     assert stop.value.partial.states.shape[0] == 0
+
+
+@pytest.mark.parametrize("level", ["tau", "langevin"])
+def test_order_and_names_of_species_do_not_matter(level):
+    text = "a: E + S -> C; 0.01*E*S; b: C -> E + S; 1*C; c: C -> E + P; 3*C; E = 400; S = 3000; C = 0; P = 0"
+    model, times = ms.read(text), np.linspace(0, 5, 6)
+    plain = run(model, times, level, replicates=5)
+    turned = run(model.replace(species=model.species[::-1]), times, level, replicates=5)
+    renamed = run(text.replace("E", "enzyme").replace("S", "food"), times, level, replicates=5)
+    for old, new in (("E", "enzyme"), ("S", "food"), ("C", "C"), ("P", "P")):
+        np.testing.assert_allclose(turned[old], plain[old], rtol=1e-9, atol=1e-9)
+        np.testing.assert_array_equal(renamed[new], plain[old])
+
+
+def test_moles_of_a_volume_become_molecules():
+    """Ten micromolar in a femtolitre: 6022 molecules, whole ones at every time."""
+    text = """
+    model m()
+      compartment c; c = 1e-15; species A in c, B in c
+      J: A -> B; c*k*A; k = 1; A = 1e-5; B = 0
+      unit substance = 1 mole; unit volume = 1 litre; unit time_unit = 1 second
+    end
+    """
+    start = round(1e-5 * 1e-15 * 6.02214076e23)
+    found = ms.simulate(text, [0.0, 1.0], level="tau", replicates=500, seed=1)
+    molecules = found.amount("A")[:, 1] * 6.02214076e23
+    np.testing.assert_allclose(molecules, np.round(molecules), atol=1e-5)
+    share = np.exp(-1.0)
+    assert abs(molecules.mean() - start * share) < 4 * np.sqrt(start * share * (1 - share) / 500)
