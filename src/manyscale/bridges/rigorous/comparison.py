@@ -124,7 +124,8 @@ class Comparison:
         if self.ids:
             inputs = self._slow_inputs(low, high)
             lowest = self._least(self.tight(self.closed, inputs)) - self.now
-            inputs = self._slow_inputs(self._clipped(low - self.e), high + self.e)
+            below, above = iv.widened(low - self.e, high + self.e)
+            inputs = self._slow_inputs(self._clipped(below), above)
             inputs |= {fast(y): (self.y_low[i], self.y_high[i]) for i, y in enumerate(self.p.y)}
             self.size = np.fmax(self.size, np.fmax(lowest, self._least(self.tight(self.opened, inputs))))
 
@@ -157,7 +158,9 @@ class Comparison:
             back, proven, inputs = self._backwards(h, low, high, reach, back)
             self.died = np.where(proven, self.died, np.minimum(self.died, self.t))
             self._observe(inputs, np.concatenate([reach[: self.q], reach[self.q :] + back]), 0.0)
-        self.low, self.high = self._clipped(self.low - self.e - off), self.high + self.e + off
+        apart = (self.e + off) * UP
+        low, self.high = iv.widened(self.low - apart, self.high + apart)
+        self.low = self._clipped(low)
         self.e = off
         self.reach = np.concatenate([self.d, self.e])
         self.layer, self.seen = 0.0, []
@@ -230,7 +233,8 @@ class Comparison:
         self.reach = found
         self._observe(hull, found, t)
         self._follow(hull, h)
-        after = np.einsum("nij,jn->in", exponential(matrix * (h * UP)), np.concatenate([now, np.ones((1, self.count))]))
+        scaled = matrix * h * np.where(matrix < 0, 2.0 - UP, UP)
+        after = np.einsum("nij,jn->in", exponential(scaled), np.concatenate([now, np.ones((1, self.count))]))
         after = np.minimum(after[:-1] * UP, found)
         self.d, self.e = after[: self.q], after[self.q :]
         self.now = self.far(hull, np.concatenate([self.d, self.e]))
@@ -238,12 +242,13 @@ class Comparison:
 
     def _hull(self, low: np.ndarray, high: np.ndarray, reach: np.ndarray) -> dict:
         d, e = reach[: self.q], reach[self.q :]
-        inputs = self._slow_inputs(self._clipped(low - e), high + e)
+        low, high = iv.widened(low - e, high + e)
+        inputs = self._slow_inputs(self._clipped(low), high)
         for y, one, gap in zip(self.p.y, self.tight(self.p.h, inputs), d):
-            least = one[0] - gap
+            least, most = iv.widened(one[0] - gap, one[1] + gap)
             inputs[fast(y)] = (
                 (np.maximum(least, np.minimum(one[0], 0.0)) if y in self.p.positive else least),
-                one[1] + gap,
+                most,
             )
         return inputs
 
@@ -297,8 +302,11 @@ def _moved(low, high, rates: np.ndarray, diagonal: np.ndarray, h: float) -> tupl
 
 def _ramp(slope: np.ndarray, h: float, back: np.ndarray) -> np.ndarray:
     """(exp(slope h) - 1) / slope, rounded up, or down where `back` (the caller's rate points inward)."""
-    x = np.clip(slope * h, -700.0, 700.0)
-    value = np.where(np.abs(x) < 1e-5, h * (1.0 + 0.5 * x), h * np.expm1(x) / np.where(x == 0, 1.0, x))
+    x = slope * h
+    value = np.where(
+        np.abs(x) < 1e-5, h * (1.0 + 0.5 * x), h * np.expm1(np.minimum(x, 700.0)) / np.where(x == 0, 1.0, x)
+    )
+    value = np.where(np.abs(x) < 1e-5, value, np.where(x > 700.0, np.where(back, h, np.inf), value))
     return np.where(back, value * (1 - 1e-9), value * (1 + 1e-9))
 
 
