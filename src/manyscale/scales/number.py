@@ -9,6 +9,7 @@ import numpy as np
 from manyscale.engines.trajectory import Trajectory
 from manyscale.model.declared_units import Declarations
 from manyscale.model.model import Model
+from manyscale.scales.noise import NoiseScale, noise_scale
 from manyscale.units import molecules_per_unit
 
 FEW = 100.0  # molecules below which fluctuations of ten percent are expected (1/sqrt(n))
@@ -19,19 +20,25 @@ class NumberScale:
     """Molecules per species along the trajectory.
 
     copies: species -> (smallest, largest). few: species that never reach 100 molecules but have at least a trace of
-    one. known: False where the model does not say what an amount is; `reason` then says what is missing.
+    one. known: False where the model does not say what an amount is; `reason` then says what is missing. noise: how much
+    they fluctuate, where the run ends at rest.
     """
 
     known: bool
     copies: dict[str, tuple[float, float]] = field(default_factory=dict)
     few: tuple[str, ...] = ()
     reason: str = ""
+    noise: NoiseScale | None = None
 
     def __str__(self) -> str:
         if not self.known:
             return f"Copy numbers are not known: {self.reason}."
+        noise = f" {self.noise}" if self.noise else ""
         if not self.few:
-            return "Every species that is present has at least 100 molecules."
+            return f"Every species that is present has at least 100 molecules.{noise}"
+        return f"{self._few()}{noise}"
+
+    def _few(self) -> str:
         return f"Fewer than {FEW:g} molecules at all times: {', '.join(self.few[:10])}{' ...' if len(self.few) > 10 else ''}."
 
 
@@ -57,4 +64,4 @@ def copy_numbers(model: Model, run: Trajectory) -> NumberScale:
         if len(finite):
             copies[species.id] = (float(finite.min()), float(finite.max()))
     few = tuple(id for id, (_, most) in copies.items() if 0.0 < most < FEW)
-    return NumberScale(True, copies, few)
+    return NumberScale(True, copies, few, noise=noise_scale(run, tuple(copies)))
