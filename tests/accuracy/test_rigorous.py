@@ -128,6 +128,21 @@ def test_a_bad_quasi_steady_state_is_never_proven():
     assert not run.bound[0] <= 0.3  # the error itself is 0.48
 
 
+BAD = [(5.0, 5.0, 1.0, 1.0, 1.0), (1.0, 1.0, 1.0, 0.01, 1.0), (2.0, 10.0, 1.0, 1.0, 1.0), (0.5, 1.0, 20.0, 1.0, 5.0)]
+
+
+@pytest.mark.parametrize("E0, S0, k1, back, k2", BAD)
+@pytest.mark.parametrize("totals", [None, {"C": "bind"}])
+def test_no_proof_where_the_error_is_above_the_tolerance(E0, S0, k1, back, k2, totals):
+    question = ms.Question(horizon=8.0 * (S0 + E0 + (back + k2) / k1) / (k2 * E0), observables=("S", "P"), region=1.0)
+    made, chain, question = prover(enzyme(E0, S0, k1, back, k2), ["C"], question, totals=totals)
+    run = made.run(made.low[:, None], made.high[:, None], lambda: False)
+    found = compare(chain, question, {}, rtol=1e-9)
+    assert run.bound[0] >= found.worst * (1 - 1e-6)
+    if found.worst > question.tolerance:
+        assert not run.bound[0] <= question.tolerance
+
+
 def test_a_linear_chain_has_the_bound_of_its_closed_form():
     text = "a' = -k*a; b' = k*a - f*b; c' = f*b - k*c; a = 1; b = 0; c = 0; k = 1; f = 50"
     question = ms.Question(horizon=5.0, observables=("a", "c"), region=1.05)
