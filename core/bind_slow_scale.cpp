@@ -64,19 +64,23 @@ void bind_slow_scale(nb::module_& m) {
       .def("add", &add, "block"_a, "factor"_a, "variation"_a, "relaxation"_a, "cumulative"_a, "values"_a)
       .def("connect", &SlowScale::connect, "block"_a, "node"_a, "reaction"_a, "successor"_a, "deviation"_a)
       .def("start",
-           [](SlowScale& paths, Reals counts, Ints nodes, uint64_t seed, uint64_t stream) {
+           [](SlowScale& paths, Reals counts, Ints nodes, uint64_t seed, uint64_t first, int walkers) {
              if (static_cast<int>(counts.size()) != paths.network().states ||
                  static_cast<int>(nodes.size()) != paths.network().members.count())
                throw std::invalid_argument("one count per state and one node per block");
-             paths.start(counts.data(), nodes.data(), seed, stream);
+             paths.start(counts.data(), nodes.data(), seed, first, walkers);
            })
       .def("run",
            [](SlowScale& paths, Reals times, Writable out, int64_t budget, int64_t most_steps) {
              if (out.ndim() != 3 || out.shape(1) != times.size() || !times.size() ||
                  static_cast<int>(out.shape(2)) != paths.network().states)
                throw std::invalid_argument("out is (paths, times, states)");
-             const SlowEnd end = paths.run(times.data(), static_cast<int>(times.size()), out.data(),
-                                           static_cast<int64_t>(out.shape(0)), budget, most_steps);
+             const int64_t count = static_cast<int64_t>(out.shape(0));
+             SlowEnd end;
+             {
+               nb::gil_scoped_release release;
+               end = paths.run(times.data(), static_cast<int>(times.size()), out.data(), count, budget, most_steps);
+             }
              return nb::make_tuple(word(end.status), end.block, end.node, end.reaction);
            })
       .def_prop_ro("done", [](SlowScale& paths) { return paths.done(); })
@@ -84,7 +88,10 @@ void bind_slow_scale(nb::module_& m) {
       .def_prop_ro("jumps", [](SlowScale& paths) { return paths.jumps(); })
       .def_prop_ro("t", [](SlowScale& paths) { return paths.t(); })
       .def_prop_ro(
-          "disturbed", [](SlowScale& paths) { return array_of(paths.disturbed().data(), paths.disturbed().size()); },
+          "disturbed", [](SlowScale& paths) {
+            const std::vector<double> sums = paths.disturbed();
+            return array_of(sums.data(), sums.size());
+          },
           nb::rv_policy::move);
 }
 

@@ -46,42 +46,65 @@ struct SlowEnd {
   int block = -1, node = -1, reaction = -1;
 };
 
+struct SlowTables {
+  SlowNetwork network;
+  std::vector<std::deque<SlowNode>> nodes;  // stay where they are when others come
+  std::vector<double> start;
+  std::vector<int32_t> start_at;
+  uint64_t seed = 0, first = 0;
+};
+
+// One path at a time, which stops where a law is needed and goes on from there.
+class alignas(128) SlowWalker {
+ public:
+  explicit SlowWalker(const SlowTables& tables);
+  void start(int64_t path);
+  // To the last of `count` times; out: (times, states). `budget` counts jumps down.
+  SlowEnd advance(const double* times, int count, double* out, int64_t& budget, int64_t most_steps);
+  void finish() { path_ = -1, elapsed_ += t_, t_ = 0.0; }
+  int64_t path() const { return path_; }  // -1: none
+  int64_t jumps() const { return jumps_; }
+  double t() const { return t_; }
+  double elapsed() const { return elapsed_ + t_; }  // of all its paths
+  const std::vector<double>& disturbed() const { return disturbed_; }
+
+ private:
+  double propensities();
+  void observe(double* row);
+  void disturb(double dt);
+  const SlowTables& tables_;
+  const SlowNetwork& network_;
+  std::vector<const SlowNode*> here_;
+  std::vector<double> x_, a_, disturbed_;
+  std::vector<int32_t> at_;
+  Philox random_{0, 0};
+  double t_ = 0.0, next_ = 0.0, elapsed_ = 0.0;
+  int row_ = 0, pending_ = -1;
+  int64_t jumps_ = 0, own_jumps_ = 0, path_ = -1;
+};
+
 class SlowScale {
  public:
   explicit SlowScale(SlowNetwork network);
   int add(int block, SlowNode node);
-  void connect(int block, int node, int reaction, int successor, double deviation) {
-    nodes_[block][node].successor[reaction] = successor, nodes_[block][node].deviation[reaction] = deviation;
-  }
-  // Paths `first`, `first + 1`, ... from these molecules and nodes.
-  void start(const double* counts, const int32_t* nodes, uint64_t seed, uint64_t first);
-  // `paths` of them to the last of `count` times, from where it stopped; `budget` jumps at most in this call. out: (paths,
-  // times, states).
+  void connect(int block, int node, int reaction, int successor, double deviation);
+  // Paths `first`, `first + 1`, ... from these molecules and nodes, by so many walkers.
+  void start(const double* counts, const int32_t* nodes, uint64_t seed, uint64_t first, int walkers);
+  // `paths` of them to the last of `count` times, from where it stopped; `budget` jumps at most per walker and call. out:
+  // (paths, times, states). Each walker has a thread.
   SlowEnd run(const double* times, int count, double* out, int64_t paths, int64_t budget, int64_t most_steps);
-  const SlowNetwork& network() const { return network_; }
-  int64_t jumps() const { return jumps_; }
-  int64_t done() const { return path_; }
-  double t() const { return t_; }          // of the path that it is on
-  double elapsed() const { return elapsed_ + t_; }  // of all paths
+  const SlowNetwork& network() const { return tables_.network; }
+  int64_t jumps() const;
+  int64_t done() const;  // paths of which none before is missing
+  double t() const;      // of the first path that is not done
+  double elapsed() const;
   // Per block: integral over time of all paths of the relative error of what is read from it.
-  const std::vector<double>& disturbed() const { return disturbed_; }
+  std::vector<double> disturbed() const;
 
  private:
-  void start_path();
-  SlowEnd advance(const double* times, int count, double* out, int64_t& budget, int64_t most_steps);
-  double propensities();
-  void observe(double* row);
-  void disturb(double dt);
-  SlowNetwork network_;
-  std::vector<std::deque<SlowNode>> nodes_;  // stay where they are when others come
-  std::vector<const SlowNode*> here_;
-  std::vector<double> x_, start_, a_, disturbed_;
-  std::vector<int32_t> at_, start_at_;
-  uint64_t seed_ = 0, first_ = 0;
-  Philox random_{0, 0};
-  double t_ = 0.0, next_ = 0.0, elapsed_ = 0.0;
-  int row_ = 0, pending_ = -1;
-  int64_t jumps_ = 0, own_jumps_ = 0, path_ = 0;
+  SlowTables tables_;
+  std::deque<SlowWalker> walkers_;
+  int64_t next_path_ = 0;
 };
 
 }  // namespace manyscale

@@ -206,6 +206,17 @@ def test_seed_decides_and_fewer_replicates_are_the_first_ones():
     assert (few["P"] != other["P"]).any()
 
 
+def test_threads_change_nothing(monkeypatch):
+    cycle = "x: A -> B; 1e3*A; y: B -> C; 2e3*B; z: C -> A; 4e3*C; s: C -> D; 0.1*C; A = 6; B = 0; C = 0; D = 0"
+    for text in (ENZYME, cycle):
+        runs = []
+        for threads in (1, 2, 5):
+            monkeypatch.setattr("manyscale.engines.slow_scale.os.cpu_count", lambda threads=threads: threads)
+            runs.append(slow_scale(text, [0.0, 5.0, 50.0], 200, seed=3))
+        np.testing.assert_array_equal(runs[0].states, runs[1].states)
+        np.testing.assert_array_equal(runs[0].states, runs[2].states)
+
+
 def test_interruption_keeps_the_paths_that_are_done():
     def stop(share):
         raise KeyboardInterrupt

@@ -77,8 +77,8 @@ class SlowNetwork:
         self.laws += 1
         return node
 
-    def start(self, counts: np.ndarray, seed: int) -> None:
-        """New paths from these molecules. Errors: NoLaw."""
+    def start(self, counts: np.ndarray, seed: int, threads: int = 1) -> None:
+        """New paths from these molecules; which thread runs a path changes nothing about it. Errors: NoLaw."""
         own = [counts[list(block.species)] for block in self.division.blocks]
         nodes = [self._node(b, here) for b, here in enumerate(own)]
         laws = [self.made[b][node] for b, node in enumerate(nodes)]
@@ -87,7 +87,7 @@ class SlowNetwork:
             for b, (here, law) in enumerate(zip(own, laws))
         ]
         self.layer = max((1.0 / law.law.relaxation for law in laws), default=0.0)
-        self.core.start(np.ascontiguousarray(counts, dtype=float), int_array(nodes), seed, 0)
+        self.core.start(np.ascontiguousarray(counts, dtype=float), int_array(nodes), seed, 0, threads)
 
     def run(self, times: np.ndarray, out: np.ndarray, budget: int, most_steps: int) -> tuple[str, int]:
         """(status, reaction) after at most `budget` jumps, or when all rows of out (path, time, state) are there; laws

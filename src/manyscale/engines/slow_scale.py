@@ -4,6 +4,7 @@ Vanden-Eijnden, J. Chem. Phys. 123:194107, 2005)."""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ def simulate_slow_scale(kernel: Kernel, times, *, values: Mapping[str, float] | 
     law. The gap, `stats["gap"]`, is the inverse of the error of what slow reactions see, on average over time: each
     slow reaction leaves a block away from its law by some share, for one relaxation; and a rate that fluctuates with the
     block adds twice its variance per relaxation. Where it is below min_gap, the model is refused and the number said.
-    The same seed gives the same paths.
+    The same seed gives the same paths, whatever the number of threads.
 
     Errors: InputError where there is no gap or no law; UnsupportedError;
     SimulationError with `.partial` where the gap closes on the way. Ctrl-C keeps the paths that are done.
@@ -90,7 +91,7 @@ class _Work:
         out, status = np.empty((count, len(self.times), len(self.start))), ""
         core = self.network.core
         try:
-            self.network.start(self.start, self.seed)
+            self.network.start(self.start, self.seed, min(os.cpu_count() or 1, count))
             while status != "reached":
                 status, reaction = self.network.run(self.times, out, BUDGET, self.max_steps)
                 if status not in ("reached", "paused"):

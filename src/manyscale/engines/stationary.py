@@ -92,7 +92,9 @@ def _balance(births: np.ndarray, deaths: np.ndarray, at: int):
     first = int(cuts[cuts < at].max() + 1) if (cuts < at).any() else 0
     last = int(cuts[cuts >= at].min()) if (cuts >= at).any() else len(births) - 1
     ratio = np.log(births[first:last]) - np.log(deaths[first + 1 : last + 1])
-    return first, last, np.concatenate([[0.0], np.cumsum(ratio)])
+    peak = int(np.argmax(np.concatenate([[0.0], np.cumsum(ratio)])))  # sums from there are the same in every window
+    below = -np.cumsum(ratio[:peak][::-1])[::-1]
+    return first, last, np.concatenate([below, [0.0], np.cumsum(ratio[peak:])])
 
 
 def _chain_relaxation(births: np.ndarray, deaths: np.ndarray) -> float:
@@ -116,6 +118,9 @@ def enumerated_law(start: np.ndarray, steps: np.ndarray, propensities: Propensit
     from scipy.sparse.csgraph import connected_components
 
     states, row, column, rate = _reachable(start, steps, propensities, most)
+    order = np.lexsort(states.T)  # the same from wherever the search began
+    place = np.argsort(order)
+    states, row, column = states[order], place[row], place[column]
     count = len(states)
     if count == 1:
         return Law(states, np.ones(1), np.inf, states)
