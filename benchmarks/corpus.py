@@ -25,7 +25,7 @@ from ode import CORPORA
 
 FIELDS = [
     "model", "exit", "seconds", "full", "conserved", "reduced", "bridges", "tier", "bound", "measured",
-    "points", "worst", "violations", "refusals", "narrower", "speed", "message",
+    "points", "worst", "violations", "refusals", "narrower", "proven", "speed", "message",
 ]  # fmt: skip
 TIERS = ["measured", "estimated", "rigorous", "exact"]
 
@@ -35,7 +35,7 @@ def horizons() -> dict[str, str]:
     return {f"BIOMD000000{row['id']}": row["horizon"] for row in rows}
 
 
-def analyse(path: Path, horizon: str | None, points: int, limit: float) -> dict:
+def analyse(path: Path, horizon: str | None, points: int, limit: float, rigorous: bool = False) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         command = [
             sys.executable,
@@ -50,6 +50,7 @@ def analyse(path: Path, horizon: str | None, points: int, limit: float) -> dict:
             str(points),
         ]
         command += ["--horizon", horizon] if horizon else []
+        command += ["--rigorous"] if rigorous else []
         start = time.perf_counter()
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False)
@@ -95,6 +96,7 @@ def summary(answer: dict) -> dict:
         "violations": verified.get("violations", ""),
         "refusals": len(refusals),
         "narrower": max((r.get("holds_within") or 0.0 for r in answer["refusals"]), default=0.0) or "",
+        "proven": max((b["proof"]["factor"] for b in answer["chain"] if b.get("proof")), default=""),
         "message": " | ".join(f"{r['name']}: {r['reason']}" for r in reasons)[:400],
     }
 
@@ -106,6 +108,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--limit", type=float, default=600.0)
     parser.add_argument("--models")
+    parser.add_argument(
+        "--rigorous", action="store_true", help="try to prove bounds; column proven: up to which factor"
+    )
     parser.add_argument("--out", default="benchmarks/corpus.csv")
     parser.add_argument("--page", help="write an HTML page")
     options = parser.parse_args(argv)
@@ -121,7 +126,9 @@ def main(argv: list[str] | None = None) -> None:
         if not done:
             writer.writeheader()
         todo = [p for p in paths if p.stem not in done]
-        for row in pool.map(lambda p: analyse(p, known.get(p.stem), options.points, options.limit), todo):
+        for row in pool.map(
+            lambda p: analyse(p, known.get(p.stem), options.points, options.limit, options.rigorous), todo
+        ):
             writer.writerow(row)
             handle.flush()
             print("  ".join(f"{k}={row[k]}" for k in FIELDS if row.get(k) not in (None, "")), flush=True)

@@ -18,7 +18,9 @@ def describe_bridge(bridge: Bridge) -> dict[str, Any]:
     certificate = bridge.certificate
     error = certificate.error
     exact = certificate.tier == "exact"
+    proof = certificate.recipe.get("rigorous")
     return {
+        **({"proof": plain(proof)} if proof else {}),
         "name": bridge.name,
         "tier": certificate.tier,
         "claim": certificate.claim,
