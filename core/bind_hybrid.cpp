@@ -68,10 +68,17 @@ static nb::tuple run_hybrid(std::shared_ptr<HybridModel> model, Reals p, Reals s
   int64_t jumps = 0, steps = 0, repartitions = 0, held = 0;
   RealOut spent = new_array({static_cast<size_t>(model->reactions), 3});
   std::fill_n(spent.data(), 3 * model->reactions, 0.0);
-  const auto work = [&] {
+  std::atomic<bool> stop{false};
+  const auto stopped = [&] { return stop.load(); };
+  const auto signalled = [&] {  // on the thread that Python runs on
+    const nb::gil_scoped_acquire hold;
+    if (PyErr_CheckSignals() != 0) stop = true;
+    return stop.load();
+  };
+  const auto work = [&](const std::function<bool()>& poll) {
     for (int64_t k; failed.load() < 0 && (k = next.fetch_add(1)) < paths;) {
       HybridPath path(model, options, p.data(), scale.data(), counts.data(), seed, first + k);
-      ends[k] = path.run(times.data(), rows, out.data() + static_cast<size_t>(k) * rows * n, most_steps);
+      ends[k] = path.run(times.data(), rows, out.data() + static_cast<size_t>(k) * rows * n, most_steps, poll);
       if (ends[k].status != HybridStatus::reached) failed = k;
       const HybridTally& tally = path.tally();
       const std::lock_guard<std::mutex> guard(lock);
@@ -82,10 +89,11 @@ static nb::tuple run_hybrid(std::shared_ptr<HybridModel> model, Reals p, Reals s
   {
     nb::gil_scoped_release release;
     std::vector<std::thread> pool;
-    for (int k = 1; k < threads; ++k) pool.emplace_back(work);
-    work();
+    for (int k = 1; k < threads; ++k) pool.emplace_back(work, stopped);
+    work(signalled);
     for (std::thread& thread : pool) thread.join();
   }
+  if (stop.load()) throw nb::python_error();
   const int64_t bad = failed.load();
   const auto tallies = nb::make_tuple(jumps, steps, repartitions, held);
   if (bad < 0) return nb::make_tuple("reached", -1, 0.0, -1, tallies, spent);

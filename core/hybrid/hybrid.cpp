@@ -17,6 +17,7 @@ constexpr int kLookLatest = 2048;    // and at most, after continuous parts that
 constexpr int kWorthwhile = 16;      // steps of a continuous part that was not left at once
 constexpr double kNegative = -1e-9;  // molecules
 constexpr int kMostAttempts = 60;
+constexpr int64_t kPollEvery = 1024;  // rounds of one step, or of jumps until the next look
 constexpr double kRange = 0.2;       // by which the flow changes a species in one step, about
 constexpr double kTurnover = 0.3;    // of a species within one step with noise
 constexpr int8_t kJump = 0, kLangevin = 1;
@@ -411,12 +412,15 @@ bool HybridPath::jumps_alone(double end, int64_t most, HybridEnd& failure) {
   return true;
 }
 
-HybridEnd HybridPath::run(const double* times, int count, double* out, int64_t most_steps) {
+HybridEnd HybridPath::run(const double* times, int count, double* out, int64_t most_steps,
+                          const std::function<bool()>& poll) {
+  int64_t rounds = 0;
   HybridEnd failure;
   for (int row = 0; row < count; ++row) {
     const double end = times[row];
     while (t_ < end) {
       if (tally_.jumps + tally_.steps >= most_steps) return {HybridStatus::step_limit, t_, -1};
+      if (++rounds % kPollEvery == 0 && poll()) return {HybridStatus::interrupted, t_, -1};
       if (!fresh_ && !evaluate(t_, x_, a_)) return fail(failure), failure;
       fresh_ = true;
       partition();

@@ -3,6 +3,7 @@
 // 122:054103, 2005), with a partition that is looked at again all the way.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -30,7 +31,7 @@ struct HybridOptions {
   std::vector<int8_t> fixed;  // per reaction: 0 jumps, 1 diffuses, 2 flows, -1 chosen along the way
 };
 
-enum class HybridStatus { reached, step_limit, negative, not_finite };
+enum class HybridStatus { reached, step_limit, negative, not_finite, interrupted };
 
 struct HybridEnd {
   HybridStatus status = HybridStatus::reached;
@@ -47,8 +48,9 @@ class HybridPath {
  public:
   HybridPath(std::shared_ptr<const HybridModel> model, const HybridOptions& options, const double* p, const double* scale,
              const double* counts, uint64_t seed, uint64_t stream);
-  // To the last of `count` ascending times; rows of `out` hold the states in their own units.
-  HybridEnd run(const double* times, int count, double* out, int64_t most_steps);
+  // To the last of `count` ascending times; rows of `out` hold the states in their own units. poll: asked now and then;
+  // true interrupts.
+  HybridEnd run(const double* times, int count, double* out, int64_t most_steps, const std::function<bool()>& poll);
   const HybridTally& tally() const { return tally_; }
 
  private:

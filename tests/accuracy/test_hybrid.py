@@ -130,6 +130,22 @@ def test_interruption_keeps_the_paths_that_are_done():
     assert done.replicates == round(50 * seen[0]) and np.isfinite(done["M"]).all()
 
 
+def test_one_long_path_can_be_interrupted():
+    import signal
+    import threading
+
+    old = signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the shell ignores it
+    timer = threading.Timer(0.5, signal.raise_signal, (signal.SIGINT,))
+    timer.start()
+    try:
+        with pytest.raises(KeyboardInterrupt) as stopped:
+            ms.simulate(TELEGRAPH, [0.0, 1e9], level="hybrid", seed=1, counts=True)
+        assert stopped.value.partial.states.shape[0] == 0
+    finally:
+        timer.cancel()
+        signal.signal(signal.SIGINT, old)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
