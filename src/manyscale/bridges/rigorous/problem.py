@@ -228,7 +228,9 @@ class _Builder:
         names = [slow(n) for n in self.z] + [parameter(n) for n in self.fine.parameters]
         kernel = compile_model(self.bridge.fine)
         y0, p0 = kernel.initial()
-        scale = max(float(np.abs(y0).max(initial=0.0)), 1e-300)
+        known = kernel.values(0.0, y0, p0)
+        sizes = [abs(known.get(one.id, 0.0)) for one in self.bridge.fine.species]
+        scale = max([*(v for v in (*sizes, *np.abs(y0)) if np.isfinite(v)), 0.0]) or 1.0
         size = {parameter(n): p0[k] for k, n in enumerate(self.fine.parameters)}
         values = {n: size.get(n, scale) * random.uniform(0.3, 3.0, CHECKS) for n in names}
         inputs = {n: (v, v) for n, v in values.items()}
