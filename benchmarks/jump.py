@@ -139,7 +139,17 @@ def ours(model, work: dict, seconds: float) -> dict:
 def agree(a: list[float], b: list[float]) -> float:
     """Difference of the means in standard errors."""
     spread = np.sqrt(np.var(a) / len(a) + np.var(b) / max(len(b), 1))
-    return float(abs(np.mean(a) - np.mean(b)) / spread) if spread > 0 else 0.0
+    return (
+        float(abs(np.mean(a) - np.mean(b)) / spread)
+        if spread > 0
+        else float("inf" if np.mean(a) != np.mean(b) else 0.0)
+    )
+
+
+def agree_spread(a: list[float], b: list[float]) -> float:
+    """Difference of the variances in standard errors, from fourth moments."""
+    squares = [(np.asarray(one) - np.mean(one)) ** 2 for one in (a, b)]
+    return agree(*(one.tolist() for one in squares))
 
 
 def small(name: str, work: dict, python: str, seconds: float) -> None:
@@ -163,7 +173,9 @@ def small(name: str, work: dict, python: str, seconds: float) -> None:
         rate = own["jumps"] / found["each"]
         best = max(best, rate)
         print(
-            f"    {tool:10s}          {rate / 1e6:8.2f} M jumps/s; means differ by {agree(own['last'], found['last']):.1f} standard errors"
+            f"    {tool:10s}          {rate / 1e6:8.2f} M jumps/s; "
+            f"means differ by {agree(own['last'], found['last']):.1f}, variances by "
+            f"{agree_spread(own['last'], found['last']):.1f} standard errors ({len(own['last'])}, {len(found['last'])} paths)"
         )
     if best:
         print(f"    ratio: ensemble {own['rate'] / best:.1f}, one path {own['rate_one'] / best:.2f}")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import manyscale as ms
+from manyscale.engines import jump
 from manyscale.errors import SimulationError
 from manyscale.kernels import compile_model, jit
 from manyscale.kernels.jump_code import jump_code
@@ -37,6 +38,48 @@ def test_paths_do_not_depend_on_how_many_run_at_once(name, width):
     np.testing.assert_array_equal(found[0], found[1])
     np.testing.assert_array_equal(found[0], found[2])
     np.testing.assert_array_equal(found[0][0], one)
+
+
+@pytest.mark.parametrize("text", [MODELS["elementary"], None])
+def test_paths_depend_neither_on_threads_nor_on_where_an_ensemble_begins(text, monkeypatch):
+    model = ms.read(text or forty(0))  # in lanes, and by rejection from bounds
+    found = []
+    for threads in (1, 2, 5):
+        monkeypatch.setattr(jump, "cores", lambda threads=threads: threads)
+        found.append(ms.simulate(model, TIMES, level="jump", replicates=21, seed=4, counts=True).states)
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])
+    kernel = compile_model(model)
+    rest = jump.simulate_jump(kernel, TIMES, replicates=10, seed=4, counts=True, first=11).states
+    np.testing.assert_array_equal(found[0][11:], rest)
+    assert not np.array_equal(found[0][:10], rest)
+
+
+def test_an_interruption_keeps_the_paths_that_are_done(monkeypatch):
+    """Stopped from the progress function, as by Ctrl-C: the partial result is the beginning of the whole one."""
+    monkeypatch.setattr(jump, "cores", lambda: 1)
+    model, many = ms.read("-> A; 1e5; d: A -> ; A; A = 0"), 4_000
+
+    def stop(share: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        ms.simulate(model, TIMES, level="jump", replicates=many, seed=4, counts=True, progress=stop)
+    partial = caught.value.partial.states
+    assert 0 < len(partial) < many
+    again = ms.simulate(model, TIMES, level="jump", replicates=len(partial), seed=4, counts=True).states
+    np.testing.assert_array_equal(partial, again)
+
+
+def test_events_go_path_by_path_and_add_their_molecules():
+    """Decay at rate 1 from 50, and 100 more at t = 1: means and variances are sums of binomials."""
+    model = ms.read("d: A -> ; A; A = 50; at (time > 1): A = A + 100")
+    assert jump_code(compile_model(model), True).lanes == 0
+    values = ms.simulate(model, [0, 2.0], level="jump", replicates=2_000, seed=4, counts=True)["A"][:, 1]
+    mean = 50 * np.exp(-2) + 100 * np.exp(-1)
+    variance = 50 * np.exp(-2) * (1 - np.exp(-2)) + 100 * np.exp(-1) * (1 - np.exp(-1))
+    assert abs(values.mean() - mean) < 4.5 * np.sqrt(variance / 2_000)
+    assert abs(values.var() / variance - 1) < 4.5 * np.sqrt(2 / 2_000)
 
 
 @pytest.mark.parametrize("name", MODELS)
