@@ -22,12 +22,13 @@ from manyscale.kernels.kernel import Kernel
 
 def simulate_jump(kernel: Kernel, times, *, values: Mapping[str, float] | None = None, replicates: int | None = None,
                   seed: int | None = None, counts: bool = False, max_steps: int = 1_000_000_000, first: int = 0,
-                  until: str | None = None, progress: Callable[[float], None] | None = None) -> Trajectory:  # fmt: skip
+                  until: str | None = None, method: str = "auto", progress: Callable[[float], None] | None = None) -> Trajectory:  # fmt: skip
     """Exact paths of the jump process. The same seed gives the same paths, whatever the number of threads.
 
     counts: amounts without units are numbers of molecules. first: number of the first replicate. until: a condition
     such as "X > 100" that ends a path at the jump that makes it true, exactly; the times are in `passage` of the result,
-    values stay as they are then. Values are in the model's own units, shape (time,), or (replicate, time).
+    values stay as they are then. method: "direct" (sums of all propensities, many paths at a time), "rejection" (candidates
+    from bounds, for large networks of elementary steps) or "auto", which takes the faster one. Values are in the model's own units, shape (time,), or (replicate, time).
 
     Errors: InputError, UnsupportedError for what has no meaning as a jump process, SimulationError (with `.partial`)
     where a propensity becomes negative or infinite.
@@ -37,7 +38,7 @@ def simulate_jump(kernel: Kernel, times, *, values: Mapping[str, float] | None =
         work = LeapWork(kernel, counts, "jump", times, values, seed, max_steps, progress, options, until)
         return work.paths(replicates, first)
     times = output_times(times)
-    code = jump_code(kernel, counts)
+    code = jump_code(kernel, counts, method)
     y, p = stochastic_start(kernel, values)
     job = _Work(code, times, y, p, seed_number(seed), max_steps, progress, first)
     run = job.watched if kernel.system.events else job.free

@@ -18,6 +18,7 @@ from manyscale.kernels.program import Layout, reachable
 from manyscale.kernels.propensities import JumpSystem, jump_system
 from manyscale.model.expr import Expr, Number
 
+METHODS = ("auto", "direct", "rejection")
 TABLE_FROM = 60  # reactions from which elementary steps go to the table
 LARGEST_CODE = 20_000  # nodes up to which machine code is worth its making
 LARGEST_LANES = 2_000  # the same for lanes, whose code has every formula twice
@@ -53,17 +54,25 @@ class JumpCode:
         return np.ascontiguousarray(found[:n]), np.ascontiguousarray(found[n:])
 
 
-def jump_code(kernel: Kernel, counts: bool = False) -> JumpCode:
-    """The jump process of a compiled model, made once per kernel."""
+def jump_code(kernel: Kernel, counts: bool = False, method: str = "auto") -> JumpCode:
+    """The jump process of a compiled model, made once per kernel. Errors: InputError for an unknown method, or rejection
+    where a law is no elementary step."""
+    if method not in METHODS:
+        raise InputError(f"method={method!r}: level 'jump' has {', '.join(METHODS)}")
     found = kernel.__dict__.setdefault("_jump_codes", {})
-    if counts not in found:
-        found[counts] = _make(kernel, jump_system(kernel, counts))
-    return found[counts]
+    if (counts, method) not in found:
+        found[counts, method] = _make(kernel, jump_system(kernel, counts), method)
+    return found[counts, method]
 
 
-def _make(kernel: Kernel, system: JumpSystem) -> JumpCode:
+def _make(kernel: Kernel, system: JumpSystem, method: str) -> JumpCode:
     lowered, reactions = kernel.system, system.propensities
-    table = len(reactions) >= TABLE_FROM and all(one.constant is not None for one in reactions)
+    other = next((one.reaction for one in reactions if one.constant is None), None)
+    if method == "rejection" and other is not None:
+        raise InputError(
+            f"method='rejection' needs elementary steps, and the law of {other} is none; use method='direct'"
+        )
+    table = method == "rejection" or (method == "auto" and len(reactions) >= TABLE_FROM and other is None)
     graph = bound_graph(lowered)
     rates = [] if table else [graph.of(one.formula) for one in reactions]
     watches = [graph.of(root) for root in lowered.roots] if lowered.events else []

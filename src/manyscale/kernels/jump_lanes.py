@@ -277,7 +277,9 @@ class _Writer:
             self.store(loop_x[i], "x", i)
         for k in range(4):
             self.store(self.new(f"bitcast {self.whole} {now[k]} to {self.real}"), "random", k)
-        self.store(later, "t")
+        self.store(
+            self.new(f"select {self.mask} {bad}, {self.real} %now, {self.real} {later}"), "t"
+        )  # of what went wrong
         self.store(sums[-1], "total")
         flags = self.new(f"sext {self.mask} {bad} to {self.whole}")
         self.store(self.new(f"bitcast {self.whole} {flags} to {self.real}"), "bad")

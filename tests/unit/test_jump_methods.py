@@ -1,0 +1,39 @@
+"""The method of level "jump" can be chosen; what it cannot do is said."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import manyscale as ms
+from manyscale.errors import InputError, SimulationError
+
+DIMERS = "f: A + A -> D; 0.02*A*A; r: D -> A + A; D; i: -> A; 3; o: A -> ; 0.1*A; A = 10; D = 0"
+
+
+def test_both_methods_have_the_same_law():
+    first, second = (
+        ms.simulate(DIMERS, [0, 5.0], level="jump", replicates=8000, seed=seed, counts=True, method=method)
+        for seed, method in ((1, "direct"), (2, "rejection"))
+    )
+    for id in ("A", "D"):
+        assert stats.ks_2samp(first[id][:, 1], second[id][:, 1], method="asymp").pvalue > 1e-4
+
+
+def test_auto_takes_lanes_for_small_networks():
+    runs = [
+        ms.simulate(DIMERS, [0, 5.0], level="jump", replicates=5, seed=1, counts=True, method=method)
+        for method in ("auto", "direct")
+    ]
+    np.testing.assert_array_equal(runs[0].states, runs[1].states)
+
+
+def test_methods_that_do_not_fit_are_named():
+    with pytest.raises(InputError, match="auto, direct, rejection"):
+        ms.simulate(DIMERS, [0, 1.0], level="jump", counts=True, method="bdf")
+    with pytest.raises(InputError, match="the law of q is none"):
+        ms.simulate("q: -> A; 1/(1 + A); A = 0", [0, 1.0], level="jump", counts=True, method="rejection")
+
+
+def test_a_failure_at_the_start_is_told_at_the_start():
+    with pytest.raises(SimulationError, match=r"negative propensity at t = 0 "):
+        ms.simulate("d: X => ; 5 - X; X = 30", [0, 1.0], level="jump", counts=True)
