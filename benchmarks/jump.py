@@ -1,6 +1,6 @@
 """Exact jump simulation on one core: manyscale against rebop and bngsim, the same law, the same work.
 
-    manyscale bench jump [--peer-python PATH] [--seconds 2] [--only telegraph,vilar,mapk,nets]
+    manyscale bench jump [--peer-python PATH] [--seconds 2] [--only telegraph,vilar,mapk,nets,crossover]
 
 Ensembles and single paths of three small networks, and large `.net` files against bngsim. Every tool is pinned to one core.
 Work is counted in jumps: the mean number per path is a property of the law, which is checked by comparing means and
@@ -205,17 +205,55 @@ def nets(python: str, seconds: float) -> None:
                   f"{agree(last, found['last']):.1f} standard errors")  # fmt: skip
 
 
+def ring(reactions: int) -> str:
+    """Kinds that turn into the next one, alone and helped by another, in a circle."""
+    kinds, lines = reactions // 2, []
+    for i in range(kinds):
+        after, second = f"X{(i + 1) % kinds}", f"X{(i + 2) % kinds}"
+        lines.append(
+            f"a{i}: X{i} -> {after}; {1 + i % 3}*X{i}; b{i}: X{i} + {after} -> X{i} + {second}; 0.02*X{i}*{after}"
+        )
+    return "; ".join([*lines, *(f"X{i} = 40" for i in range(kinds))])
+
+
+def crossover(seconds: float) -> None:
+    """Jumps per second of the direct method in generated code and of rejection from bounds, by number of reactions."""
+    import manyscale as ms
+    from manyscale.kernels import jump_code
+
+    print(f"crossover, M jumps/s (bounds are used from {jump_code.TABLE_FROM} reactions on)")
+    usual = jump_code.TABLE_FROM
+    for reactions in (20, 40, 60, 90, 120, 180):
+        rates = []
+        for first_of_table in (10**9, 1):
+            jump_code.TABLE_FROM, model = first_of_table, ms.read(ring(reactions))
+            end = seconds * 1e6 / (reactions * 40)
+            ms.simulate(model, [0.0, end * 1e-3], level="jump", seed=1, counts=True)
+            for count in (None, 8):
+                begun = time.perf_counter()
+                run = ms.simulate(model, [0.0, end / (count or 1)], level="jump", replicates=count, seed=2, counts=True)
+                rates.append(run.stats["jumps"] / (time.perf_counter() - begun) / 1e6)
+        print(
+            "    {:4d} reactions: direct {:6.1f} one path, {:6.1f} ensemble; bounds {:6.1f}, {:6.1f}".format(
+                reactions, *rates
+            )
+        )
+    jump_code.TABLE_FROM = usual
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peer-python", default=sys.executable)
     parser.add_argument("--seconds", type=float, default=2.0)
-    parser.add_argument("--only", default="telegraph,vilar,mapk,nets")
+    parser.add_argument("--only", default="telegraph,vilar,mapk,nets,crossover")
     asked = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {1})
     for name in asked.only.split(","):
         if name == "nets":
             nets(asked.peer_python, asked.seconds)
+        elif name == "crossover":
+            crossover(asked.seconds)
         else:
             small(name, WORK[name], asked.peer_python, asked.seconds)
 
