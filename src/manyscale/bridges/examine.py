@@ -23,18 +23,23 @@ PUSHES = 4  # rounds of search for worse points
 CLIMB = 0.2  # share of the time limit for climbing towards the worst point of the region, per candidate
 CORNERED = 12  # dimensions up to which the worst point of the region is sought; with more, corners are too far from
 # everything that is ever drawn, and the promise is one about drawn points
+CONFIRMED = (32, 200)  # fresh points, fewest and most
+CONFIRMED_LATE = 2.0  # times the climbing time that the fewest may take after the deadline
+CONFIRM_SEED, CONFIRM_RTOL = 271_828, 1e-8
 NOTED = 0.7  # points met while climbing are kept above this share of the worst error
 
 
 @dataclass(frozen=True)
 class Examined:
     """failing: the point where the candidate failed, or None; why: its errors, None where it was unsound there.
-    errors: by number of the training point; bound: what they allow to promise (of a candidate that did not fail)."""
+    errors: by number of the training point; bound: what they allow to promise (of a candidate that did not fail);
+    confirmed: fresh points, which no candidate had seen, at which that held."""
 
     errors: dict[int, Errors]
     failing: Point | None = None
     why: Errors | None = None
     bound: float = float("inf")
+    confirmed: int = 0
 
 
 @dataclass
@@ -48,6 +53,7 @@ class Examination:
     tolerance: float
     climb: float
     blame: dict[int, int] = field(default_factory=dict)
+    drawn: int = 0  # fresh points so far
 
     @property
     def cornered(self) -> bool:
@@ -83,7 +89,35 @@ class Examination:
                 why = None
             return Examined(errors, self.trials.points[failing], why)
         worst = max((e.worst for e in errors.values()), default=float("inf"))
-        return Examined(errors, bound=promised(drawn, worst, thorough))
+        bound = promised(drawn, worst, thorough)
+        if not bound <= self.tolerance:
+            return Examined(errors, bound=bound)
+        return self._confirmed(bridge, errors, bound)
+
+    def _confirmed(self, bridge: Bridge, errors: dict[int, Errors], bound: float) -> Examined:
+        """The promise at fresh points, with tighter tolerances: a candidate that was chosen because it passes the points
+        known so far may still fail at others. One that breaks the promise becomes a training point."""
+        trials, dimension = self.trials, len(self.trials.box)
+        if not dimension:
+            return Examined(errors, bound=bound)
+        random = np.random.default_rng([CONFIRM_SEED, self.drawn])
+        begin, count = time.monotonic(), 0
+        for _ in range(CONFIRMED[1]):
+            if count >= CONFIRMED[0] and (trials.late or time.monotonic() - begin > self.climb):
+                break
+            if time.monotonic() > trials.deadline + CONFIRMED_LATE * self.climb:
+                return Examined(errors, bound=float("inf"))  # too slow for a promise
+            self.drawn += 1
+            point = trials.add(random.random(dimension), CONFIRM_RTOL)
+            if point is None:
+                continue
+            found = trials.error(bridge, point, CONFIRM_RTOL)
+            if not found.worst <= bound:
+                self.blame[len(trials.points) - 1] = max(self.blame.values(), default=0) + 1
+                return Examined(errors, point, found)
+            trials.points.pop()
+            count += 1
+        return Examined(errors, bound=bound, confirmed=count)
 
     def worst(self, errors: dict[int, Errors]) -> Point:
         """The training point with the largest error; it is blamed."""

@@ -166,7 +166,7 @@ class _FreezeSearch:
             tier="estimated", claim=text,
             assumptions=(
                 Assumption(f"what is held keeps within {away:.2g} of its start at every point tried", "checked"),
-                *points_assumed(len(errors), self.examination.cornered),
+                *points_assumed(len(errors), self.examination.cornered, tested.confirmed),
             ),
             groups=(group,),
             error=statement(errors, tested.bound, self.trials.times),

@@ -16,7 +16,7 @@ from manyscale.bridges.time.quasi_steady import Draft, claim, recipe, stamp
 
 LEAST = 1.2  # factor on the worst error where the worst point was sought along every direction of the region
 DRAWN = 1.25  # least factor on the worst error at drawn points
-UNSOUGHT = (1.5, 3.0)  # least and most factor where points were only drawn
+UNSOUGHT = (2.0, 4.0)  # least and most factor where points were only drawn
 
 
 def inflation(errors: np.ndarray) -> float:
@@ -51,19 +51,24 @@ def statement(errors: Sequence[Errors], bound: float, times: np.ndarray) -> Erro
     return ErrorStatement(NORM, worst, bound, effectivity, per, len(errors), band(times, errors, bound))
 
 
-def points_assumed(count: int, cornered: bool) -> tuple[Assumption, ...]:
+def points_assumed(count: int, cornered: bool, confirmed: int = 0) -> tuple[Assumption, ...]:
     """What a promise from `count` points rests on; `cornered`: the worst corner of the region was sought."""
     corners = ", corners included" if cornered else ""
     between = "points between those tried" if cornered else "points of the region other than those tried, few of which "
     between += "" if cornered else "lie near its corners,"
     return (
         Assumption(f"fine and coarse runs compared at {count} points of the region{corners}", "checked"),
+        *(
+            [Assumption(f"the promise held at {confirmed} fresh points that no candidate had seen", "checked")]
+            if confirmed
+            else []
+        ),
         Assumption(f"{between} are no worse than the safety factor allows", "assumed"),
     )
 
 
 def certified(
-    search, made: Draft, estimate: Estimate, errors: Sequence[Errors], bound: float, survey: Survey
+    search, made: Draft, estimate: Estimate, errors: Sequence[Errors], bound: float, survey: Survey, confirmed: int = 0
 ) -> Certificate:
     """The certificate of a bridge that kept to the tolerance at every training point."""
     question, network = search.question, made.network
@@ -82,7 +87,7 @@ def certified(
     fast = np.sort(_scales(survey, made))
     return Certificate(
         tier="estimated", claim=text,
-        assumptions=_assumptions(made, errors, estimate, search.examination.cornered), groups=groups,
+        assumptions=_assumptions(made, errors, estimate, search.examination.cornered, confirmed), groups=groups,
         spectrum=Spectrum(estimate.typical_gap, estimate.nu, estimate.alignment, tuple(fast.tolist())),
         defect=estimate.defect,
         error=statement(errors, bound, search.trials.times),
@@ -97,14 +102,16 @@ def _scales(survey: Survey, made: Draft) -> np.ndarray:
     return np.abs(1.0 / np.where(diagonal == 0, np.inf, diagonal))
 
 
-def _assumptions(made: Draft, errors: Sequence[Errors], estimate: Estimate, cornered: bool) -> tuple[Assumption, ...]:
+def _assumptions(
+    made: Draft, errors: Sequence[Errors], estimate: Estimate, cornered: bool, confirmed: int
+) -> tuple[Assumption, ...]:
     how = set(made.network.closure.how.values())
     found = [
         Assumption("the fast block of the Jacobian decays along every run used", "checked"),
         Assumption(
             f"its slowest mode decays {estimate.typical_gap:.3g} times faster than the slow ones move", "checked"
         ),
-        *points_assumed(len(errors), cornered),
+        *points_assumed(len(errors), cornered, confirmed),
     ]
     if "linear" in how:
         found.append(Assumption("linear steady-state equations have one solution, taken exactly", "proved"))

@@ -243,7 +243,7 @@ class _TimeSearch:
             worst = max(errors.values(), key=lambda e: e.worst)
             self.last = min(self.last, (bound, worst.observable))
             return self.examination.worst(errors)
-        certificate = certified(self, made, estimate, list(errors.values()), bound, survey)
+        certificate = certified(self, made, estimate, list(errors.values()), bound, survey, tested.confirmed)
         if self.turning(self.trials.points[0]) > TURNS:
             phase = phase_error(made.bridge, self.question)
             certificate = replace(certificate, error=replace(certificate.error, phase=phase))

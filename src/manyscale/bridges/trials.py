@@ -68,13 +68,13 @@ class Trials:
             found[id] = float(low * (high / low) ** u) if low > 0 else float(low + u * (high - low))
         return found
 
-    def add(self, unit: np.ndarray) -> Point | None:
+    def add(self, unit: np.ndarray, rtol: float = RTOL) -> Point | None:
         """Run the fine model at a point; None where it cannot be run."""
         begin = time.monotonic()
         try:
             values = self.overrides(unit)
             start = carry_all(self.chain, values) if self.chain.bridges else values
-            run = simulate_ode(self.kernel, self.times, values=start, rtol=RTOL, max_steps=self.steps)
+            run = simulate_ode(self.kernel, self.times, values=start, rtol=rtol, max_steps=self.steps)
             rows = np.array([run[id] for id in self.ids], dtype=float).reshape(len(self.ids), len(self.times))
             if not np.isfinite(rows).all() or not np.isfinite(run.states).all():
                 raise FloatingPointError
@@ -112,12 +112,12 @@ class Trials:
             return self.times, point.states, point.parameters
         return times, run.states, run.parameters
 
-    def error(self, bridge: Bridge, point: Point) -> Errors:
+    def error(self, bridge: Bridge, point: Point, rtol: float = RTOL) -> Errors:
         """Error of a bridge from `chain.coarse` at one point; infinite where the coarse model cannot be run."""
         try:
             start = carry(bridge, point.values)
             kernel = compile_model(bridge.coarse)
-            run = simulate_ode(kernel, self.times, values=start, rtol=RTOL, max_steps=self.steps)
+            run = simulate_ode(kernel, self.times, values=start, rtol=rtol, max_steps=self.steps)
             found = observed(bridge, run, self.ids)
         except ManyscaleError as failure:
             return Errors({}, float("inf"), f"the coarse model cannot be run: {str(failure)[:200]}", 0.0)

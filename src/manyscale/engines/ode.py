@@ -23,6 +23,7 @@ METHODS = ("auto", "bdf", "rosenbrock", "explicit")
 FIRST_CHUNK = 2000  # steps until the first look at interruption and progress
 CHUNK_SECONDS = 0.2
 RESTLESS = 0.4  # share of rejected steps above which errors are taken for noise
+FAILING = 0.5  # failed iterations per step above which another method goes on
 LOOKS = 50  # least number of steps where formulas switch
 SLIDING = 500  # switches in a row within SLIDING_SHARE of the run: the solution slides along a condition
 SLIDING_SHARE = 1e-5
@@ -71,10 +72,24 @@ class OdeRun:
         options = solver_options(self.kernel, self.y, self.p) if self.delayed else {}
         if system.roots:
             options["max_step"] = min(self._longest_step(), options.get("max_step", np.inf))
-        self.run = _core.Run(
-            self.kernel.new_equations(), self.p, self.rtol, atol,
-            method=self.method, max_steps=self.chunk, tracking=tracking, **options,
-        )  # fmt: skip
+        self.rescued, self.newton = False, 0
+        self.settings = {"atol": atol, "tracking": tracking, **options}
+        self.run = self._solver(self.method)
+
+    def _solver(self, method: str):
+        return _core.Run(
+            self.kernel.new_equations(), self.p, self.rtol, method=method, max_steps=self.chunk, **self.settings
+        )
+
+    def _rescue(self) -> bool:
+        """Go on with the Rosenbrock method, which needs no iteration, where that of BDF keeps failing; once a run."""
+        if self.method != "auto" or self.rescued or self.delayed or not self.kernel.system.size:
+            return False
+        self.rescued = True
+        self.run = self._solver("rosenbrock")
+        self.run.start(self.t, self.y)
+        self.rejected = self.newton = 0
+        return True
 
     def _longest_step(self) -> float:
         """Switches are looked for four times a step: at least that often between two output times, and 200 times in all."""
@@ -208,7 +223,10 @@ class OdeRun:
     def _calm(self) -> None:
         """Less extreme absolute tolerances where so many steps of the last chunk were rejected that errors must be noise:
         a state far below the others that is only kept at zero by what rounding leaves."""
-        rejected = self.run.statistics["rejected"]
+        rejected, newton = self.run.statistics["rejected"], self.run.statistics["newton_failures"]
+        if newton - self.newton > FAILING * self.chunk and self._rescue():
+            return
+        self.newton = newton
         if rejected - self.rejected > RESTLESS * self.chunk >= RESTLESS * FIRST_CHUNK / 2:
             self._relax()
         self.rejected = rejected
@@ -225,7 +243,7 @@ class OdeRun:
     def _give_up(self, status: str, blame: int, size: float) -> None:
         """Try once more with less extreme absolute tolerances, where they were chosen here; else tell what happened."""
         system = self.kernel.system
-        if status == "too_small" and self._relax():
+        if status == "too_small" and (self._rescue() or self._relax()):
             return
         if status == "not_finite" and self.t == 0.0:
             missing = without_value(self.kernel, self.p)
