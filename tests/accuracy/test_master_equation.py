@@ -128,6 +128,15 @@ def test_master_equation_and_jump_paths_agree_by_chi_square():
     assert stats.chisquare([*observed, rest[0]], [*expected, rest[1]]).pvalue > 1e-4
 
 
+@pytest.mark.parametrize("rate", [1e2, 1e3])
+def test_a_start_from_which_everything_leaves_at_once(rate):
+    """Many jumps within the first step: the few states around the start are left before anything is seen at their border."""
+    run = ms.simulate(f"b: -> X; {rate}; d: X -> ; 10*X; X = 0", [0, 2.0], level="cme", counts=True)
+    assert run.bound[-1] <= 1e-6
+    assert run["X"][-1] == pytest.approx(rate / 10 * (1 - np.exp(-20.0)), rel=1e-5)
+    assert run.fano("X")[-1] == pytest.approx(1.0, rel=1e-3)
+
+
 def test_limits_count_as_missing_probability():
     run = ms.simulate(BIRTH_DEATH, [0, 5.0], level="cme", counts=True, limits={"X": 12})
     missing = run.bound[-1]

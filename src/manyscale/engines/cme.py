@@ -144,12 +144,14 @@ class _Projection:
             except FloatingPointError:
                 raise SimulationError(f"the time steps became too small at t = {self.now:g}; raise tolerance") from None
             self.products += krylov.products - done
-            leaving = 0.5 * length * float(self.leak @ (np.maximum(self.density, 0) + np.maximum(after, 0)))
+            leaving = float(self.density.sum() - after.sum()) - error
             if leaving <= lost * length:
                 break
             flow = self.leak * np.maximum(self.density, np.maximum(after, 0.0))
+            if length * flow.sum() < 0.1 * leaving:  # it went through the border within the step
+                flow = self.leak
             order = np.argsort(-flow)
-            enough = int(np.searchsorted(np.cumsum(flow[order]), flow.sum() - 0.1 * lost)) + 1
+            enough = int(np.searchsorted(np.cumsum(flow[order]), flow.sum() * (1 - 0.1 * lost * length / leaving))) + 1
             before = len(self.space)
             self._grow(layers, order[:enough])
             if len(self.space) == before:  # only limits hold it back
@@ -187,4 +189,10 @@ class _Projection:
         positive = np.maximum(self.density, 0.0)
         negative = float((positive - self.density).sum())
         missing = max(1.0 - float(positive.sum()), 0.0)
-        self.snapshots.append(Snapshot(self.space.counts, positive, missing + 2.0 * self.error + 2.0 * negative))
+        bound = missing + 2.0 * self.error + 2.0 * negative
+        self.snapshots.append(Snapshot(self.space.counts, positive, bound))
+        if bound > self.tolerance and not self.limits:
+            raise SimulationError(
+                f"at t = {self.now:g} the error may be {bound:.2g}, and {self.tolerance:g} is asked for; raise tolerance, or use "
+                "level='jump'"
+            )
