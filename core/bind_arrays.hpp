@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "ragged.hpp"
+
 namespace manyscale {
 
 namespace nb = nanobind;
@@ -18,6 +20,7 @@ using Bytes = nb::ndarray<uint8_t, nb::c_contig, nb::device::cpu>;
 using RealOut = nb::ndarray<double, nb::numpy>;
 
 inline std::vector<int32_t> ints(const Ints& a) { return {a.data(), a.data() + a.size()}; }
+inline Ragged ragged(const Ints& start, const Ints& item) { return {ints(start), ints(item)}; }
 inline std::vector<double> reals(const Reals& a) { return {a.data(), a.data() + a.size()}; }
 
 // A NumPy array of this shape that owns its memory; not initialised.

@@ -23,8 +23,6 @@ namespace manyscale {
 
 namespace {
 
-Ragged ragged(const Ints& start, const Ints& item) { return {ints(start), ints(item)}; }
-
 const char* word(JumpStatus status) {
   switch (status) {
     case JumpStatus::reached: return "reached";

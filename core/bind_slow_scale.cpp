@@ -15,8 +15,6 @@ namespace manyscale {
 
 namespace {
 
-Lists lists(const Ints& start, const Ints& item) { return {ints(start), ints(item)}; }
-
 const char* word(SlowStatus status) {
   switch (status) {
     case SlowStatus::reached: return "reached";
@@ -32,10 +30,10 @@ void make(SlowScale* self, int states, Reals constant, Ints reactant_start, Ints
   SlowNetwork network;
   network.states = states, network.reactions = static_cast<int>(constant.size());
   network.constant = reals(constant);
-  network.reactants = lists(reactant_start, reactants), network.changed = lists(changed_start, changed);
-  network.change = ints(change), network.reads = lists(read_start, reads), network.touches = lists(touch_start, touches);
-  network.members = lists(member_start, members);
-  for (const Lists* list : {&network.reactants, &network.changed, &network.reads, &network.touches})
+  network.reactants = ragged(reactant_start, reactants), network.changed = ragged(changed_start, changed);
+  network.change = ints(change), network.reads = ragged(read_start, reads), network.touches = ragged(touch_start, touches);
+  network.members = ragged(member_start, members);
+  for (const Ragged* list : {&network.reactants, &network.changed, &network.reads, &network.touches})
     if (list->count() != network.reactions) throw std::invalid_argument("one list per reaction");
   new (self) SlowScale(std::move(network));
 }

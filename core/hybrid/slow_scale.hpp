@@ -8,23 +8,19 @@
 #include <vector>
 
 #include "jump/philox.hpp"
+#include "ragged.hpp"
 
 namespace manyscale {
-
-struct Lists {  // one after the other
-  std::vector<int32_t> start, item;
-  int count() const { return static_cast<int>(start.size()) - 1; }
-};
 
 struct SlowNetwork {
   int states = 0, reactions = 0;
   std::vector<double> constant;  // propensity = constant * n (n - 1) ... over slow reactants * factors of blocks
-  Lists reactants;               // slow states, repeated by their order
-  Lists changed;                 // slow states
+  Ragged reactants;              // slow states, repeated by their order
+  Ragged changed;                // slow states
   std::vector<int32_t> change;
-  Lists reads;                   // blocks whose law enters the propensity of a reaction
-  Lists touches;                 // blocks that a reaction changes
-  Lists members;                 // per block: states that only it knows
+  Ragged reads;                  // blocks whose law enters the propensity of a reaction
+  Ragged touches;                // blocks that a reaction changes
+  Ragged members;                // per block: states that only it knows
 };
 
 // A block with all its conserved sums given.

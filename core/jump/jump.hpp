@@ -13,7 +13,7 @@ namespace manyscale {
 
 // Generated code for many paths at once: see kernels/jump_lanes.py.
 using JumpLanes = int64_t (*)(double* x, double* t, double* due, double* random, double* live, double* fire,
-                             const double* constants, const double* p, const double* scale, double* total, double* bad,
+                             const double* constants, const double* p, const double* scale, double* bad,
                              int64_t limit);
 
 struct JumpModel {

@@ -23,7 +23,7 @@ LaneWorker::LaneWorker(LaneJob& job, bool looks)
     : job_(job), looks_(looks), width_(job.model->lanes), states_(job.model->states) {
   const size_t w = width_;
   x_.assign(states_ * w, 0.0), random_.assign(4 * w, 0.0);
-  for (auto* one : {&t_, &due_, &live_, &fire_, &total_, &bad_}) one->assign(w, 0.0);
+  for (auto* one : {&t_, &due_, &live_, &fire_, &bad_}) one->assign(w, 0.0);
   path_.assign(w, -1), steps_.assign(w, 0), row_.assign(w, 0);
 }
 
@@ -87,7 +87,7 @@ void LaneWorker::run() {
       if (is_on(live_[lane])) limit = std::min(limit, job_.most_steps - std::max<int64_t>(steps_[lane], 0) + 1);
     const int64_t count = job_.model->lane_code(
         x_.data(), t_.data(), due_.data(), random_.data(), live_.data(), fire_.data(), job_.constants, job_.p,
-        job_.scale, total_.data(), bad_.data(), std::max<int64_t>(limit, 1));
+        job_.scale, bad_.data(), std::max<int64_t>(limit, 1));
     if (looks_ && (since += count) > kLook) job_.look(), since = 0;
     for (int lane = 0; lane < width_; ++lane) {
       if (!is_on(live_[lane])) continue;

@@ -40,7 +40,7 @@ class LaneWorker {
   LaneJob& job_;
   bool looks_;
   int width_, states_;
-  std::vector<double> x_, t_, due_, random_, live_, fire_, total_, bad_;
+  std::vector<double> x_, t_, due_, random_, live_, fire_, bad_;
   std::vector<int64_t> path_, steps_;
   std::vector<int> row_;
 };

@@ -12,14 +12,9 @@
 #include <vector>
 
 #include "jump/xoshiro.hpp"
+#include "ragged.hpp"
 
 namespace manyscale {
-
-// Lists of different lengths, one after the other.
-struct Ragged {
-  std::vector<int32_t> start, item;
-  int count() const { return static_cast<int>(start.size()) - 1; }
-};
 
 class RejectionTable {
  public:

@@ -19,15 +19,15 @@ from manyscale.kernels.propensities import JumpSystem, Propensity
 from manyscale.model.expr import Number
 
 NAME = "jump_lanes"
-POINTERS = ("x", "t", "due", "random", "live", "fire", "constants", "p", "scale", "total", "bad")
+POINTERS = ("x", "t", "due", "random", "live", "fire", "constants", "p", "scale", "bad")
 LOG_SERIES = tuple(1.0 / n for n in range(19, 0, -2))
 
 
 def lane_code(system: JumpSystem, graph: Graph, rates: Sequence[int], pointer: str, width: int) -> str:
-    """A module with `i64 jump_lanes(x, t, due, random, live, fire, constants, p, scale, total, bad, limit)`.
+    """A module with `i64 jump_lanes(x, t, due, random, live, fire, constants, p, scale, bad, limit)`.
 
     All arrays hold doubles: x (states, lanes), random (4, lanes) and one number per lane for t, due, live, fire (bit masks),
-    total, bad; constants, p and scale one per reaction, parameter and state. Returns how many times it let jumps happen.
+    bad; constants, p and scale one per reaction, parameter and state. Returns how many times it let jumps happen.
     """
     return _Writer(system, graph, rates, pointer, width).text()
 
@@ -280,7 +280,6 @@ class _Writer:
         self.store(
             self.new(f"select {self.mask} {bad}, {self.real} %now, {self.real} {later}"), "t"
         )  # of what went wrong
-        self.store(sums[-1], "total")
         flags = self.new(f"sext {self.mask} {bad} to {self.whole}")
         self.store(self.new(f"bitcast {self.whole} {flags} to {self.real}"), "bad")
         self.lines.append("  ret i64 %count")
