@@ -86,7 +86,6 @@ class _Projection:
         self.now, self.end = 0.0, float(self.times[-1])
         self.error = 0.0  # of the time steps
         self.products, self.largest = 0, 0
-        self.before = 0  # steps ago that the set was made
 
     def run(self) -> CmeTrajectory:
         """To the last time."""
@@ -171,12 +170,10 @@ class _Projection:
         if self.whole or count < WORTH * len(self.density) or count < 64:
             return
         kept = np.sort(order[count:])
-        border = self.space.find(self.space.counts[kept])  # and what they reach in one jump, which gets it next
         near = np.zeros(len(self.space), dtype=bool)
-        near[border] = True
-        for j, change in enumerate(self.space.changes):
-            going = kept[self.space.rates[j, kept] > 0.0]
-            target = self.space.find(self.space.counts[going] + change)
+        near[kept] = True  # and what they reach in one jump, which gets it next
+        for j in range(len(self.space.changes)):
+            _, target = self.space.transitions(j, kept)
             near[target[target >= 0]] = True
         if near.sum() > (1.0 - WORTH) * len(self.space):
             return

@@ -6,7 +6,7 @@ state projection: Munsky & Khammash, J. Chem. Phys. 124:044104, 2006).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
@@ -145,35 +145,45 @@ class StateSpace:
         self.order = np.argsort(self.keys, kind="stable")
         self.ascending = self.keys[self.order]
 
+    def transitions(self, j: int, members: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """(positions from which reaction j can happen, where it leads from each: a position, or -1 for outside)."""
+        members = np.arange(len(self)) if members is None else members
+        going = members[self.rates[j, members] > 0.0]
+        return going, self.find(self.counts[going] + self.changes[j], self.keys[going] + self.steps[j])
+
+    def flow(self, reactions: Iterable[int]):
+        """(CSR matrix of jumps by some reactions that stay in the set, rate at which they lead out of each state).
+
+        Columns of the matrix add up to zero: dp/dt = (matrix - diag(leak)) p loses what leaves."""
+        from scipy.sparse import csr_matrix
+
+        n = len(self)
+        everywhere, leaves, leak = np.arange(n), np.zeros(n), np.zeros(n)
+        rows, columns, values = [], [], []
+        for j in reactions:
+            if not self.changes[j].any():
+                continue
+            going, target = self.transitions(j)
+            rate, inside = self.rates[j, going], target >= 0
+            rows.append(target[inside])
+            columns.append(going[inside])
+            values.append(rate[inside])
+            leaves[going[inside]] += rate[inside]
+            leak[going[~inside]] += rate[~inside]
+        entries = np.concatenate([*values, -leaves])
+        at = np.concatenate([*rows, everywhere]), np.concatenate([*columns, everywhere])
+        matrix = csr_matrix((entries, at), shape=(n, n))
+        matrix.sum_duplicates()
+        return matrix, leak
+
     def generator(self, *, reflect: bool = False):
         """(CSR matrix Q with dp/dt = Q p, rate at which each state is left for states outside).
 
         reflect: jumps to the outside do not happen instead of losing probability."""
-        from scipy.sparse import csr_matrix
+        from scipy.sparse import diags
 
-        n = len(self)
-        everywhere = np.arange(n)
-        rows, columns, values = [], [], []
-        leaves, leak = np.zeros(n), np.zeros(n)
-        for j, change in enumerate(self.changes):
-            if not change.any():
-                continue
-            rate = self.rates[j]
-            going = everywhere[rate > 0.0]
-            target = self.find(self.counts[going] + change, self.keys[going] + self.steps[j])
-            inside = target >= 0
-            rows.append(target[inside])
-            columns.append(going[inside])
-            values.append(rate[going[inside]])
-            outside = going[~inside]
-            leak[outside] += rate[outside]
-            leaves[going[inside] if reflect else going] += rate[going[inside] if reflect else going]
-        rows.append(everywhere)
-        columns.append(everywhere)
-        values.append(-leaves)
-        matrix = csr_matrix((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=(n, n))
-        matrix.sum_duplicates()
-        return matrix, leak
+        matrix, leak = self.flow(range(len(self.changes)))
+        return (matrix if reflect else (matrix - diags(leak)).tocsr()), leak
 
 
 def _longer(array: np.ndarray, room: int) -> np.ndarray:

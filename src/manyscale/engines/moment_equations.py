@@ -94,7 +94,6 @@ class MomentSystem:
     order: int
     closure: str
     names: Mapping[Monomial, str] = field(repr=False)
-    closed: bool = False  # whether a closure was needed
 
     @property
     def size(self) -> int:

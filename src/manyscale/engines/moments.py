@@ -48,7 +48,7 @@ def simulate_moments(kernel: Kernel, times, *, values: Mapping[str, float] | Non
     run, remarks = _run(system, model, local, y, p, times, progress, options)
     found = _collected(system, local, run, p, remarks)
     if compare and not system.linear:
-        _compared(system, found, y, p, times, options)
+        _compared(system, counts, found, y, p, times, options)
     return found
 
 
@@ -131,11 +131,11 @@ def _collected(system: MomentSystem, local, run: Trajectory, p: np.ndarray, rema
     return NoiseTrajectory(mean, covariance, noise, level="moments", moments=moments, remarks=tuple(remarks))
 
 
-def _compared(system: MomentSystem, found: NoiseTrajectory, y, p, times, options) -> None:
+def _compared(system: MomentSystem, counts: bool, found: NoiseTrajectory, y, p, times, options) -> None:
     """Tell where another closure says something else."""
     other = "lognormal" if system.closure == "normal" else "normal"
     try:
-        second, model, local = moment_model(system.noise.kernel, system.order, other, found_counts(system))
+        second, model, local = moment_model(system.noise.kernel, system.order, other, counts)
         run, _ = _run(second, model, local, y, p, times, None, options)
     except SimulationError:
         found.remarks = (*found.remarks, f"the closure {other!r} runs away, so that nothing confirms these moments")
@@ -156,9 +156,3 @@ def _compared(system: MomentSystem, found: NoiseTrajectory, y, p, times, options
             *found.remarks,
             f"closures {system.closure!r} and {other!r} differ by {100 * worst:.2g} % in the {where}",
         )
-
-
-def found_counts(system: MomentSystem) -> bool:
-    """Whether amounts were read as numbers of molecules."""
-    made = system.noise.kernel.__dict__.get("_noise_equations", {})
-    return next((counts for counts, noise in made.items() if noise is system.noise), False)

@@ -53,7 +53,10 @@ def averaged(space: StateSpace, fast: list[int]) -> Averaged:
     from scipy.sparse.csgraph import connected_components
     from scipy.sparse.linalg import splu
 
-    quick, slow, leak = _parts(space, fast)
+    quick, out = space.flow(sorted(fast))
+    slow, leak = space.flow(j for j in range(len(space.changes)) if j not in fast)
+    quick.eliminate_zeros()
+    leak = leak + out
     n = len(space)
     count, label = connected_components(quick, directed=True, connection="weak")
     strong, _ = connected_components(quick, directed=True, connection="strong")
@@ -86,31 +89,6 @@ def averaged(space: StateSpace, fast: list[int]) -> Averaged:
     rest = slow @ corrector - corrector @ generator
     residual = np.abs(rest).sum(axis=0) + leak @ np.abs(np.asarray(spread.todense()) + corrector)
     return Averaged(label, law, generator, corrector, residual, not leak.any())
-
-
-def _parts(space: StateSpace, fast: list[int]):
-    """(fast and slow generators without what leaves the set, rate at which each state leaves it)."""
-    from scipy.sparse import csr_matrix
-
-    n = len(space)
-    everywhere, leak = np.arange(n), np.zeros(n)
-    made = []
-    for chosen in (set(fast), set(range(len(space.changes))) - set(fast)):
-        rows, columns, values, leaves = [everywhere], [everywhere], [], np.zeros(n)
-        for j in sorted(chosen):
-            going = everywhere[space.rates[j] > 0.0]
-            target = space.find(space.counts[going] + space.changes[j], space.keys[going] + space.steps[j])
-            inside = target >= 0
-            rows.append(target[inside])
-            columns.append(going[inside])
-            values.append(space.rates[j, going[inside]])
-            leaves[going[inside]] += space.rates[j, going[inside]]
-            leak[going[~inside]] += space.rates[j, going[~inside]]
-        entries = np.concatenate([-leaves, *values])
-        matrix = csr_matrix((entries, (np.concatenate(rows), np.concatenate(columns))), shape=(n, n))
-        matrix.eliminate_zeros()
-        made.append(matrix)
-    return made[0], made[1], leak
 
 
 @dataclass(frozen=True)
