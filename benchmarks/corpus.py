@@ -72,8 +72,9 @@ def speed(study: dict) -> float | str:
 
 
 def together(errors: list[float]) -> float | str:
-    """Errors e1 and e2 of two steps add up to e1 + e2 (1 + e1)."""
-    return float(np.prod([1.0 + e for e in errors]) - 1.0) if errors else ""
+    from manyscale.bridges.certificate import added
+
+    return added(errors) if errors else ""
 
 
 def summary(answer: dict) -> dict:

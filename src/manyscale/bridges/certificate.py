@@ -11,7 +11,7 @@ from manyscale.model.fingerprint import source_hash
 from manyscale.scales.group import Group
 
 __all__ = [
-    "TIERS", "Assumption", "Band", "Certificate", "ErrorStatement", "Group", "Phase", "Refusal", "Spectrum", "source_hash", "versions",
+    "TIERS", "Assumption", "Band", "Certificate", "ErrorStatement", "Group", "Phase", "Refusal", "Spectrum", "added", "source_hash", "versions",
     "weakest",
 ]  # fmt: skip
 
@@ -111,6 +111,15 @@ class Refusal:
     tried: tuple[str, ...] = ()  # attempts on the way, and why each was rejected
     holds_within: float | None = None  # factor of a smaller region in which the method found something
     advice: str = ""  # what, and how to ask for it
+
+
+def added(errors: Iterable[float]) -> float:
+    """Errors of steps one after another: with |a - b| <= e1 max|a| and |b - c| <= e2 max|b| follows |a - c| <=
+    (e1 + e2 (1 + e1)) max|a|."""
+    total = 0.0
+    for error in errors:
+        total += error * (1.0 + total)
+    return total
 
 
 def weakest(tiers: Iterable[str]) -> str:

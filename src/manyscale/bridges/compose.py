@@ -9,7 +9,7 @@ import numpy as np
 
 from manyscale.bridges.bands import together
 from manyscale.bridges.bridge import Bridge, Chain
-from manyscale.bridges.certificate import Assumption, Certificate, ErrorStatement, source_hash, versions, weakest
+from manyscale.bridges.certificate import Assumption, Certificate, ErrorStatement, added, source_hash, versions, weakest
 from manyscale.errors import InputError
 from manyscale.kernels import compile_model
 from manyscale.kernels.interpret import evaluate
@@ -86,8 +86,6 @@ def settable(model: Model) -> list[str]:
     system = compile_model(model).system
     ruled = {system.states[i] for i, _ in system.algebraic}
     kept = {*system.state_index, *system.parameter_index}
-    ruled |= {id for id in system.definitions if f"{id}.amount" not in kept}
-    kept = {*system.state_index, *system.parameter_index}
     ruled |= {id for id in system.definitions if f"{id}.amount" not in kept}  # algebraic rules that could be solved
     ids = [*(c.id for c in model.compartments), *(s.id for s in model.species), *(k.id for k in model.parameters)]
     return [id for id in ids if id not in ruled] + [f"{r.id}.{k.id}" for r in model.reactions for k in r.local]
@@ -158,8 +156,7 @@ def lifted(chain: Chain, run, id: str) -> np.ndarray:
 def certificate(chain: Chain) -> Certificate:
     """The certificate of a whole chain.
 
-    Errors add up: with |fine - c1| <= e1 max|fine| and |c1 - c2| <= e2 max|c1| follows |fine - c2| <=
-    (e1 + e2 (1 + e1)) max|fine|.
+    Errors add up (`certificate.added`).
     """
     parts = [bridge.certificate for bridge in chain.bridges]
     tier = weakest(part.tier for part in parts)
@@ -192,14 +189,15 @@ def _error(parts: list[Certificate]) -> ErrorStatement | None:
     statements = [part.error for part in parts if part.error is not None]
     if not statements:
         return None
-    bound: float | None = 0.0
-    measured: float | None = 0.0
-    for one in statements:
-        bound = None if bound is None or one.bound is None else bound + one.bound * (1.0 + bound)
-        measured = None if measured is None or one.measured is None else measured + one.measured * (1.0 + measured)
+    bound, measured = _all_added([s.bound for s in statements]), _all_added([s.measured for s in statements])
     per: dict[str, float] = {}
     for one in statements:
         for id, value in one.per_observable.items():
             per[id] = per.get(id, 0.0) + value
     points = min(s.points for s in statements)
     return ErrorStatement(statements[-1].norm, measured, bound, None, per, points, together(parts))
+
+
+def _all_added(errors: list[float | None]) -> float | None:
+    known = [error for error in errors if error is not None]
+    return added(known) if len(known) == len(errors) else None

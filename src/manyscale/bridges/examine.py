@@ -12,10 +12,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from manyscale.bridges.ascent import ascend
-from manyscale.bridges.bridge import Bridge
-from manyscale.bridges.norm import Errors
+from manyscale.bridges.bridge import Bridge, Chain
+from manyscale.bridges.norm import Errors, grid
 from manyscale.bridges.promise import LEAST, promised
 from manyscale.bridges.trials import Point, Trials, corners, slopes, spread, worse
+from manyscale.kernels import compile_model
+from manyscale.model.question import Question
+
+Note = Callable[[float, str], None]
 
 POINTS = (16, 80)  # training points, fewest and most
 CORNERS = 8
@@ -40,6 +44,27 @@ class Examined:
     why: Errors | None = None
     bound: float = float("inf")
     confirmed: int = 0
+
+
+class RegionSearch:
+    """What searches for a bridge from `chain.coarse` that holds over the question's region have in common."""
+
+    def __init__(self, chain: Chain, question: Question, time_limit: float, note: Note | None, *,
+                 tolerance: float | None = None, layer: float | None = None):  # fmt: skip
+        self.model, self.question, self.tolerance = (
+            chain.coarse,
+            question,
+            question.tolerance if tolerance is None else tolerance,
+        )
+        self.note: Note = note or (lambda *_: None)
+        self.begin, self.time_limit = time.monotonic(), time_limit
+        self.kernel = compile_model(self.model)
+        self.system = self.kernel.system
+        layer = chain.layer_time if layer is None else layer
+        times = grid(question, layer, 121 if self.kernel.size <= 150 else 81)
+        self.trials = Trials(chain, question, times, self.begin + time_limit)
+        self.examination = Examination(self.trials, self.tolerance, CLIMB * time_limit)
+        self.rejected: list[str] = []
 
 
 @dataclass

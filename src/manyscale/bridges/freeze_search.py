@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -11,11 +10,11 @@ import numpy as np
 from manyscale.bridges.bridge import Bridge, Chain
 from manyscale.bridges.certificate import Assumption, Certificate, Group, Refusal, source_hash, versions
 from manyscale.bridges.error_estimate import Sampled
-from manyscale.bridges.examine import Examination, Examined
-from manyscale.bridges.norm import grid
+from manyscale.bridges.examine import Examined, Note, RegionSearch
+from manyscale.bridges.explain import listed
 from manyscale.bridges.promise import LEAST, points_assumed, statement
 from manyscale.bridges.time.freeze import drift, freeze, spread_of_errors, unfreezable
-from manyscale.bridges.trials import Point, Trials
+from manyscale.bridges.trials import Point
 from manyscale.errors import InputError
 from manyscale.kernels import compile_model
 from manyscale.model.question import Question
@@ -24,33 +23,24 @@ NAME = "freeze"
 ROUNDS = 25
 SURVEYED = 3  # runs on which errors are foreseen from the start
 MOST_RUNS = 6
-CLIMB = 0.2  # share of the time limit for climbing towards the worst point, per candidate
 
 
 def freeze_slow(
     chain: Chain, question: Question, *, tolerance: float | None = None, time_limit: float = 30.0,
-    note: Callable[[float, str], None] | None = None,
+    note: Note | None = None,
 ) -> Bridge | Refusal:  # fmt: skip
     """A certified bridge from `chain.coarse` that holds slow variables constant, or a refusal.
 
     tolerance: what it may cost in the question's norm (default: all that the question allows).
     """
-    allowed = question.tolerance if tolerance is None else tolerance
-    return _FreezeSearch(chain, question, allowed, time_limit, note or (lambda *_: None)).result()
+    return _FreezeSearch(chain, question, time_limit, note, tolerance=tolerance).result()
 
 
-class _FreezeSearch:
-    def __init__(self, chain: Chain, question: Question, tolerance: float, time_limit: float, note):
-        self.model, self.question, self.tolerance, self.note = chain.coarse, question, tolerance, note
-        self.begin, self.time_limit = time.monotonic(), time_limit
-        self.kernel = compile_model(self.model)
-        self.system = self.kernel.system
-        times = grid(question, chain.layer_time, 121 if self.kernel.size <= 150 else 81)
-        self.trials = Trials(chain, question, times, self.begin + time_limit)
-        self.examination = Examination(self.trials, tolerance, CLIMB * time_limit)
+class _FreezeSearch(RegionSearch):
+    def __init__(self, chain: Chain, question: Question, time_limit: float, note: Note | None, **options):
+        super().__init__(chain, question, time_limit, note, **options)
         self.algebraic = [i for i, _ in self.system.algebraic]
         self.runs: list[Sampled] = []
-        self.rejected: list[str] = []
 
     def result(self) -> Bridge | Refusal:
         if self.tolerance <= 0:
@@ -134,8 +124,7 @@ class _FreezeSearch:
         return self._without(held, found[int(np.argmax(total))] if np.isfinite(total).all() else np.ones(len(held)))
 
     def _reject(self, names: list[str], why: str) -> None:
-        text = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-        self.rejected.append(f"{text} held: {why}")
+        self.rejected.append(f"{listed(names, 6)} held: {why}")
 
     def _none(self) -> Refusal:
         if self.trials.late:

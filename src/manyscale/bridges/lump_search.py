@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import replace
 
 import numpy as np
 
 from manyscale.bridges.bridge import Bridge, Chain
 from manyscale.bridges.certificate import Assumption, Certificate, Group, Refusal, source_hash, versions
-from manyscale.bridges.examine import Examination, Examined
+from manyscale.bridges.examine import Examined, Note, RegionSearch
 from manyscale.bridges.lumping.coarse import frame, unsupported
 from manyscale.bridges.lumping.field import Unlucky
 from manyscale.bridges.lumping.jacobian import Sampler
 from manyscale.bridges.lumping.near import NAME, candidates, lump_near, shares_along
-from manyscale.bridges.norm import grid
 from manyscale.bridges.promise import points_assumed, statement
-from manyscale.bridges.trials import Trials
 from manyscale.errors import InputError
 from manyscale.kernels import compile_model
 from manyscale.model.expr import Expr, symbols
@@ -26,33 +24,21 @@ from manyscale.model.question import Question
 LARGEST = 400  # variables; beyond, comparing all of them with all takes too long
 LADDER = np.geomspace(1e4, 0.01, 25)  # tolerances of the partition, in units of the question's
 TRIED = 16  # partitions run over the region, at most
-CLIMB = 0.2
 ROWS = 24  # of each run at which Jacobians are compared
 
 
 def lump_nearly(
     chain: Chain, question: Question, *, tolerance: float | None = None, time_limit: float = 30.0,
-    note: Callable[[float, str], None] | None = None,
+    note: Note | None = None,
 ) -> Bridge | Refusal:  # fmt: skip
     """A certified bridge from `chain.coarse` to sums of variables that the observables do not name, or a refusal.
 
     tolerance: what it may cost in the question's norm (default: all that the question allows).
     """
-    allowed = question.tolerance if tolerance is None else tolerance
-    return _LumpSearch(chain, question, allowed, time_limit, note or (lambda *_: None)).result()
+    return _LumpSearch(chain, question, time_limit, note, tolerance=tolerance).result()
 
 
-class _LumpSearch:
-    def __init__(self, chain: Chain, question: Question, tolerance: float, time_limit: float, note):
-        self.model, self.question, self.tolerance, self.note = chain.coarse, question, tolerance, note
-        self.begin, self.time_limit = time.monotonic(), time_limit
-        self.kernel = compile_model(self.model)
-        self.system = self.kernel.system
-        times = grid(question, chain.layer_time, 121 if self.kernel.size <= 150 else 81)
-        self.trials = Trials(chain, question, times, self.begin + time_limit)
-        self.examination = Examination(self.trials, tolerance, CLIMB * time_limit)
-        self.rejected: list[str] = []
-
+class _LumpSearch(RegionSearch):
     def result(self) -> Bridge | Refusal:
         if (reason := self._hopeless()) is not None:
             return reason
@@ -148,7 +134,7 @@ class _LumpSearch:
             tier="estimated", claim=text,
             assumptions=(
                 Assumption("each member is taken as a fixed share of its sum", "checked"),
-                *points_assumed(len(errors), self.examination.cornered),
+                *points_assumed(len(errors), self.examination.cornered, tested.confirmed),
             ),
             groups=(group,),
             error=statement(errors, tested.bound, self.trials.times),

@@ -8,7 +8,6 @@ that sets shrink only where they must. What survives every point is pushed towar
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -17,17 +16,17 @@ from manyscale.bridges.bridge import Bridge, Chain
 from manyscale.bridges.certificate import Refusal
 from manyscale.bridges.endings import ending, in_words
 from manyscale.bridges.error_estimate import Estimate
-from manyscale.bridges.examine import CLIMB, Examination, Examined
-from manyscale.bridges.norm import Errors, grid
+from manyscale.bridges.examine import Examined, Note, RegionSearch
+from manyscale.bridges.explain import listed
+from manyscale.bridges.norm import Errors
 from manyscale.bridges.phase import phase_error
 from manyscale.bridges.promise import certified
 from manyscale.bridges.splits import LEAST_GAP, SETTLED, Survey, best_gap, fast_reactions, grow, ranking
 from manyscale.bridges.time.network import build
 from manyscale.bridges.time.quasi_steady import LAYER_LENGTH, Draft, NoNetwork, barred, draft, unsuitable
 from manyscale.bridges.time.split import Split
-from manyscale.bridges.trials import Point, Trials
+from manyscale.bridges.trials import Point
 from manyscale.errors import InputError
-from manyscale.kernels import compile_model
 from manyscale.model.question import Question
 
 NAME = "quasi_steady"
@@ -42,36 +41,27 @@ TURNS = 6  # turning points of an observable above which the model counts as osc
 
 def reduce_in_time(
     chain: Chain, question: Question, *, time_limit: float = 60.0, formulas: bool = False,
-    note: Callable[[float, str], None] | None = None,
+    note: Note | None = None,
 ) -> Bridge | Refusal:  # fmt: skip
     """A certified bridge from `chain.coarse`, or a refusal. Keeps to `time_limit` seconds; Ctrl-C is passed on.
 
     formulas: eliminate only what follows by formula, so that the coarse model has no algebraic equations.
     """
-    return _TimeSearch(chain, question, time_limit, formulas, note or (lambda *_: None)).result()
+    return _TimeSearch(chain, question, time_limit, formulas, note).result()
 
 
-class _TimeSearch:
-    def __init__(self, chain: Chain, question: Question, time_limit: float, formulas: bool, note):
-        self.chain, self.question, self.formulas, self.note = chain, question, formulas, note
-        self.model = chain.coarse
-        self.kernel = compile_model(self.model)
-        self.begin = time.monotonic()
-        self.deadline = self.begin + time_limit
-        self.time_limit = time_limit
+class _TimeSearch(RegionSearch):
+    def __init__(self, chain: Chain, question: Question, time_limit: float, formulas: bool, note: Note | None):
         self.horizon = float(question.horizon)  # type: ignore[arg-type]
         self.layer = question.entry * self.horizon
-        self.tolerance = question.tolerance
-        count = 121 if self.kernel.size <= 150 else 81
-        self.trials = Trials(chain, question, grid(question, self.layer, count), self.deadline)
-        self.rejected: list[str] = []
-        self.examination = Examination(self.trials, self.tolerance, CLIMB * time_limit)
+        super().__init__(chain, question, time_limit, note, layer=self.layer)
+        self.formulas = formulas
         self.patience = float("inf")  # seconds of a further search
         self.last: tuple[float, str] = (float("inf"), "")
         self.nearest: tuple[float, Bridge | None] = (float("inf"), None)  # what failed by least
 
     def result(self) -> Bridge | Refusal:
-        system = self.kernel.system
+        system = self.system
         reason = unsuitable(self.model, system)
         if reason:
             return Refusal(NAME, reason)
@@ -120,7 +110,7 @@ class _TimeSearch:
         return self._search(near, NEARLY, more_than=_fast_count(found), order=1)
 
     def _survey(self, first: Point) -> Survey:
-        system = self.kernel.system
+        system = self.system
         observed = set(self.trials.ids)
         counted = np.array([id in observed for id in system.states])
         if not observed <= set(system.states):  # some observables are formulas of states
@@ -176,7 +166,7 @@ class _TimeSearch:
 
     def _by_formula(self, split: Split, order: int) -> Split:
         """Without the variables whose equations have no closed solution, the least relaxed of them first."""
-        system = self.kernel.system
+        system = self.system
         while split.fast and not self.trials.late:
             try:
                 how = build(self.model, system, split, self.trials.ids, order).closure.how
@@ -209,7 +199,7 @@ class _TimeSearch:
         estimate = survey.judge(split)
         if estimate is None or estimate.typical_gap < LEAST_GAP or SETTLED / estimate.nu > self.layer:
             return None
-        names = [self.kernel.system.states[i] for i in split.fast]
+        names = [self.system.states[i] for i in split.fast]
         projected = min(self.layer, LAYER_LENGTH / estimate.nu)
         try:
             made = draft(self.model, split, layer=projected, entry=self.layer, observables=self.trials.ids, order=order)
@@ -250,8 +240,7 @@ class _TimeSearch:
         return replace(made.bridge, certificate=certificate)
 
     def _reject(self, names: list[str], why: str) -> None:
-        text = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-        self.rejected.append(f"{text} fast: {why}")
+        self.rejected.append(f"{listed(names, 6)} fast: {why}")
 
     # reasons
 
@@ -261,15 +250,14 @@ class _TimeSearch:
             return Refusal(NAME, "the time limit was reached before a reduction could be certified; allow more time",
                            time.monotonic() - self.begin, self.time_limit)  # fmt: skip
         end = ending(survey.runs[0])
-        phase = None
-        if self.turning(first) > TURNS:
-            phase = phase_error(self.nearest[1], self.question) if self.nearest[1] is not None else None
-        if self.turning(first) > TURNS and (phase is None or abs(phase.drift) > 0.1 * self.tolerance):
+        oscillates, nearest = self.turning(first) > TURNS, self.nearest[1]
+        phase = phase_error(nearest, self.question) if oscillates and nearest is not None else None
+        if oscillates and (phase is None or abs(phase.drift) > 0.1 * self.tolerance):
             reason = "the model oscillates: a reduced model drifts in phase, which no error at each time survives"
             if phase is not None:
                 reason += f" (with the least bad one {phase})"
         elif end is not None:
-            name = self.kernel.system.states[end.state]
+            name = self.system.states[end.state]
             return Refusal(NAME, in_words(end, name), 0.0, end.decay, name, tuple(dict.fromkeys(self.rejected))[-12:])
         elif self.rejected:
             reason = (

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from manyscale.bridges.certificate import added
+
 OPAQUE = re.compile(r"(?i)(s|c|x|m|r|sp|species|spec|metabolite|mwid|id|v|y)?_?_?[0-9]+(_.*)?|mw[0-9a-f_]{10,}")
 EXACT = ("conserve", "prune")  # bridges that change nothing and so do not count as reductions
 
@@ -236,14 +238,10 @@ def trust(study: Mapping[str, Any], real: list, broken: int) -> str:
 
 
 def promised(real: list) -> float | str | None:
-    """The bound of all steps together; errors e1 and e2 of two steps add up to e1 + e2 (1 + e1)."""
-    total = 0.0
+    """The bound of all steps together."""
     bounds = [bridge["error"]["bound"] for bridge in real if bridge["error"].get("bound") is not None]
-    for bound in bounds:
-        if not isinstance(bound, (int, float)):
-            return bound
-        total += bound * (1.0 + total)
-    return total if bounds else None
+    odd = next((bound for bound in bounds if not isinstance(bound, (int, float))), None)
+    return odd if odd is not None else added(bounds) if bounds else None
 
 
 def limits() -> str:

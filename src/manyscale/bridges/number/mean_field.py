@@ -7,17 +7,15 @@ paths that die out or settle elsewhere than the rate equations are named as the 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from manyscale.bridges.bridge import Bridge
 from manyscale.bridges.certificate import Assumption, Certificate, ErrorStatement, Group, Refusal, source_hash, versions
+from manyscale.bridges.number.levels import to_level
 from manyscale.bridges.number.samples import Samples, sampled
 from manyscale.engines.ode import simulate_ode
 from manyscale.errors import SimulationError, UnsupportedError
 from manyscale.kernels import compile_model
-from manyscale.model.expr import Symbol
 from manyscale.model.model import Model
 from manyscale.model.question import Question
 from manyscale.scales import resolve
@@ -78,7 +76,6 @@ def _why(sample: Samples, rows) -> str:
 def _bridge(
     model: Model, question: Question, sample: Samples, errors, worst: float, bound: float, warning: str
 ) -> Bridge:
-    names = [s.id for s in model.species]
     spread = {id: sample.relative_spread(id) for id in sample.ids}
     widest = max(spread, key=lambda id: spread[id])
     shift, shifted = sample.displacement()
@@ -104,8 +101,4 @@ def _bridge(
         recipe={"method": NAME, "paths": sample.paths, "seed": sample.seed, "counts": sample.counts},
         source_hash=source_hash(model), versions=versions(),
     )  # fmt: skip
-    return Bridge(
-        name=NAME, fine=replace(model, level="jump"), coarse=replace(model, level="ode"),
-        restrict={id: Symbol(id) for id in names}, lift={id: Symbol(id) for id in names}, certificate=certificate,
-        parameters={k.id: Symbol(k.id) for k in model.parameters if k.constant},
-    )  # fmt: skip
+    return to_level(NAME, model, "ode", certificate)

@@ -3,16 +3,14 @@ approximation, judged by exact paths. Refused where noise is not small or not li
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from manyscale.bridges.bridge import Bridge
 from manyscale.bridges.certificate import Assumption, Certificate, ErrorStatement, Group, Refusal, source_hash, versions
+from manyscale.bridges.number.levels import to_level
 from manyscale.bridges.number.samples import Samples, sampled
 from manyscale.errors import SimulationError, UnsupportedError
 from manyscale.kernels import compile_model
-from manyscale.model.expr import Symbol
 from manyscale.model.model import Model
 from manyscale.model.question import Question
 from manyscale.scales import resolve
@@ -89,7 +87,6 @@ def _shape(sample: Samples, id: str) -> str:
 
 
 def _bridge(model: Model, question: Question, sample: Samples, errors, worst: float, bound: float) -> Bridge:
-    names = [s.id for s in model.species]
     widest = max(sample.ids, key=sample.relative_spread)
     certificate = Certificate(
         tier="estimated",
@@ -105,8 +102,4 @@ def _bridge(model: Model, question: Question, sample: Samples, errors, worst: fl
         recipe={"method": NAME, "paths": sample.paths, "seed": sample.seed, "counts": sample.counts},
         source_hash=source_hash(model), versions=versions(),
     )  # fmt: skip
-    return Bridge(
-        name=NAME, fine=replace(model, level="jump"), coarse=replace(model, level="lna"),
-        restrict={id: Symbol(id) for id in names}, lift={id: Symbol(id) for id in names}, certificate=certificate,
-        parameters={k.id: Symbol(k.id) for k in model.parameters if k.constant},
-    )  # fmt: skip
+    return to_level(NAME, model, "lna", certificate)

@@ -7,7 +7,6 @@ rounding: the largest error in the probability of any event.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from manyscale.bridges.bridge import Bridge
 from manyscale.bridges.certificate import Assumption, Certificate, ErrorStatement, Group, Refusal, source_hash, versions
 from manyscale.bridges.explain import listed
 from manyscale.bridges.number.l1_bound import Distance, NoAverage, averaged, distance
+from manyscale.bridges.number.levels import to_level
 from manyscale.engines.cme import state_space
 from manyscale.engines.cme_space import StateSpace
 from manyscale.engines.fast_search import fast_reactions
@@ -23,7 +23,6 @@ from manyscale.engines.jump import simulate_jump
 from manyscale.errors import InputError, SimulationError, UnsupportedError
 from manyscale.kernels import compile_model
 from manyscale.kernels.propensity_code import PropensityCode, propensity_code
-from manyscale.model.expr import Symbol
 from manyscale.model.model import Model
 from manyscale.model.question import Question
 from manyscale.scales import resolve
@@ -84,7 +83,6 @@ def _bridge(
     model: Model, question: Question, ids, space: StateSpace, found: Distance, bound: float, counts: bool
 ) -> Bridge:
     slow, horizon = float(found.slow.max()), float(question.horizon)  # type: ignore[arg-type]
-    names = [s.id for s in model.species]
     certificate = Certificate(
         tier="rigorous",
         claim=f"{listed(ids)} are averaged over their stationary law. From t = {found.layer:.3g} to {horizon:g} the probability "
@@ -104,11 +102,7 @@ def _bridge(
         recipe={"method": NAME, "fast": list(ids), "counts": counts, "horizon": horizon},
         source_hash=source_hash(model), versions=versions(),
     )  # fmt: skip
-    return Bridge(
-        name=NAME, fine=replace(model, level="jump"), coarse=replace(model, level="slow_scale"),
-        restrict={id: Symbol(id) for id in names}, lift={id: Symbol(id) for id in names}, certificate=certificate,
-        parameters={k.id: Symbol(k.id) for k in model.parameters if k.constant}, eliminated=(), layer_time=found.layer,
-    )  # fmt: skip
+    return to_level(NAME, model, "slow_scale", certificate, layer_time=found.layer)
 
 
 def _states(

@@ -40,6 +40,19 @@ def _finish(low: str, high: str, slack: float) -> str:
     return f"  %r = call {PAIR} @i.widen(double {low}, double {high}, double {literal(slack)})\n  ret {PAIR} %r"
 
 
+def _corners(function: str, order: str, low: str, high: str) -> str:
+    """The smallest and the largest of a function at the four corners; order: "o" or "u", as comparisons take what is not
+    a number."""
+    text = "".join(
+        f"  %p{k} = call double @{function}(double %{x}, double %{y})\n"
+        for k, (x, y) in enumerate([("al", "bl"), ("al", "bh"), ("ah", "bl"), ("ah", "bh")])
+    )
+    for compare, (one, other, result) in ((f"{order}lt", ("m0", "m1", low)), (f"{order}gt", ("m2", "m3", high))):
+        text += _select(one, compare, "%p0", "%p1") + _select(other, compare, "%p2", "%p3")
+        text += _select(result, compare, f"%{one}", f"%{other}")
+    return text
+
+
 def _helpers() -> str:
     zero, tiny, infinite = literal(0.0), literal(TINY), literal(float("inf"))
     least, most = literal(-float("inf")), infinite
@@ -86,16 +99,7 @@ define internal double @zeroed(double %a, double %b) {{
 """  # what is not a number becomes unbounded in `widen`; intervals in hand are never NaN, so 0 * inf = 0
     add = "  %l = fadd double %al, %bl\n  %h = fadd double %ah, %bh\n" + _finish("%l", "%h", SLACK)
     subtract = "  %l = fsub double %al, %bh\n  %h = fsub double %ah, %bl\n" + _finish("%l", "%h", SLACK)
-    product = "".join(
-        f"  %p{k} = call double @zeroed(double %{x}, double %{y})\n"
-        for k, (x, y) in enumerate([("al", "bl"), ("al", "bh"), ("ah", "bl"), ("ah", "bh")])
-    )
-    product += (
-        _select("m0", "olt", "%p0", "%p1") + _select("m1", "olt", "%p2", "%p3") + _select("l", "olt", "%m0", "%m1")
-    )
-    product += (
-        _select("m2", "ogt", "%p0", "%p1") + _select("m3", "ogt", "%p2", "%p3") + _select("h", "ogt", "%m2", "%m3")
-    )
+    product = _corners("zeroed", "o", "l", "h")
     product += _finish("%l", "%h", SLACK)
     one = literal(1.0)
     inverse = f"""  %z1 = fcmp ole double %bl, {zero}
@@ -134,16 +138,7 @@ define internal double @zeroed(double %a, double %b) {{
     logarithm += "  %l0 = call double @log(double %x)\n  %h0 = call double @log(double %ah)\n"
     logarithm += f"  %l = fsub double %l0, {literal(LOOSE)}\n  %h = fadd double %h0, {literal(LOOSE)}\n"
     logarithm += _finish("%l", "%h", LOOSE)
-    raised = "".join(
-        f"  %p{k} = call double @pow(double %{x}, double %{y})\n"
-        for k, (x, y) in enumerate([("al", "bl"), ("al", "bh"), ("ah", "bl"), ("ah", "bh")])
-    )
-    raised += (
-        _select("m0", "ult", "%p0", "%p1") + _select("m1", "ult", "%p2", "%p3") + _select("l0", "ult", "%m0", "%m1")
-    )
-    raised += (
-        _select("m2", "ugt", "%p0", "%p1") + _select("m3", "ugt", "%p2", "%p3") + _select("h0", "ugt", "%m2", "%m3")
-    )
+    raised = _corners("pow", "u", "l0", "h0")
     raised += f"  %bad1 = fcmp olt double %al, {zero}\n  %v1 = fcmp olt double %bl, {zero}\n  %v2 = fcmp ogt double %bh, {zero}\n"
     raised += "  %v = and i1 %v1, %v2\n  %bad = or i1 %bad1, %v\n"  # exponents of both signs are not needed
     raised += f"  %l = select i1 %bad, double {least}, double %l0\n  %h = select i1 %bad, double {most}, double %h0\n"
