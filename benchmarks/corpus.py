@@ -102,6 +102,16 @@ def summary(answer: dict) -> dict:
     }
 
 
+def finished(out: Path) -> set[str]:
+    """Models that the table has already. A table with other columns would be continued wrongly."""
+    if not out.exists():
+        return set()
+    rows = csv.DictReader(out.open())
+    if rows.fieldnames and list(rows.fieldnames) != FIELDS:
+        raise SystemExit(f"{out} has other columns than this version writes; give another --out, or remove it")
+    return {row["model"] for row in rows}
+
+
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", default=str(CORPORA / "biomodels"))
@@ -116,7 +126,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--page", help="write an HTML page")
     options = parser.parse_args(argv)
     out = Path(options.out)
-    done = {row["model"] for row in csv.DictReader(out.open())} if out.exists() else set()
+    done = finished(out)
     paths = sorted(p for p in Path(options.folder).iterdir() if p.suffix in (".xml", ".ant", ".net"))
     if options.models:
         paths = [p for p in paths if any(part in p.stem for part in options.models.split(","))]
