@@ -24,8 +24,8 @@ from corpus_page import figures, page
 from ode import CORPORA
 
 FIELDS = [
-    "model", "exit", "seconds", "full", "conserved", "reduced", "bridges", "tier", "bound", "measured",
-    "points", "worst", "violations", "refusals", "narrower", "proven", "speed", "message",
+    "model", "exit", "seconds", "full", "conserved", "proved", "reduced", "bridges", "tier", "bound", "measured",
+    "points", "worst", "violations", "refusals", "narrower", "proven", "proved_by", "speed", "message",
 ]  # fmt: skip
 TIERS = ["measured", "estimated", "rigorous", "exact"]
 
@@ -77,6 +77,17 @@ def together(errors: list[float]) -> float | str:
     return added(errors) if errors else ""
 
 
+def proved_by(chain: list[dict]) -> str:
+    """The steps beyond bookkeeping that are proved, up to the first that is not, with their tiers."""
+    found = []
+    for bridge in chain:
+        if bridge["tier"] not in ("rigorous", "exact"):
+            break
+        if bridge["name"] not in ("conserve", "prune"):
+            found.append(f"{bridge['name']} ({bridge['tier']})")
+    return "+".join(found)
+
+
 def summary(answer: dict) -> dict:
     steps = [b for b in answer["chain"] if b["name"] not in ("conserve", "prune")]
     errors = [b.get("error") or {} for b in steps]
@@ -84,7 +95,7 @@ def summary(answer: dict) -> dict:
     verified = answer.get("verified") or {}
     refusals = [f"{r['name']}: {r['reason']}" for r in answer["refusals"]]
     reasons = [
-        r for r in answer["refusals"] if r["name"] not in ("conserve", "prune", "lump", "lump_backward")
+        r for r in answer["refusals"] if r["name"] not in ("absent", "conserve", "prune", "lump", "lump_backward")
     ] or answer["refusals"]
     return {
         **answer["dimension"],
@@ -98,6 +109,7 @@ def summary(answer: dict) -> dict:
         "refusals": len(refusals),
         "narrower": max((r.get("holds_within") or 0.0 for r in answer["refusals"]), default=0.0) or "",
         "proven": max((b["proof"]["factor"] for b in answer["chain"] if b.get("proof")), default=""),
+        "proved_by": proved_by(answer["chain"]),
         "message": " | ".join(f"{r['name']}: {r['reason']}" for r in reasons)[:400],
     }
 

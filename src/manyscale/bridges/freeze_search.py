@@ -12,8 +12,9 @@ from manyscale.bridges.certificate import Assumption, Certificate, Group, Refusa
 from manyscale.bridges.error_estimate import Sampled
 from manyscale.bridges.examine import Examined, Note, RegionSearch
 from manyscale.bridges.explain import listed
+from manyscale.bridges.held import unfreezable
 from manyscale.bridges.promise import LEAST, points_assumed, statement
-from manyscale.bridges.time.freeze import drift, freeze, spread_of_errors, unfreezable
+from manyscale.bridges.time.freeze import drift, freeze, spread_of_errors
 from manyscale.bridges.trials import Point
 from manyscale.errors import InputError
 from manyscale.kernels import compile_model

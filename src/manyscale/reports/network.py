@@ -18,6 +18,7 @@ STATES = {  # state of a species -> what it means, for the legend
     "kept": "kept in the small model",
     "eliminated": "fast: follows the kept ones, has no equation of its own",
     "held": "so slow that it stays as it is",
+    "absent": "never there",
     "conserved": "computed from a conserved total",
     "summed": "part of a sum that has an equation of its own",
     "equal": "always equal to another species",

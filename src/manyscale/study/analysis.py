@@ -11,6 +11,7 @@ from typing import Any
 
 from manyscale.bridges.bridge import Chain
 from manyscale.bridges.certificate import Refusal
+from manyscale.bridges.exact import conserve
 from manyscale.engines.simulate import as_model
 from manyscale.errors import SimulationError
 from manyscale.kernels import compile_model
@@ -242,12 +243,21 @@ def summary(model: Model) -> dict[str, Any]:
 
 
 def dimension(chain: Chain) -> dict[str, int]:
-    """Numbers of differential equations: of the model, without conserved and unneeded ones, and of the reduced model."""
+    """Numbers of differential equations: of the model; without conserved and unneeded ones; at the end of the leading
+    steps that are proved (exact or rigorous); and of the reduced model."""
     conserved = full = _differential(chain.fine)
+    proved, exactly, leading = full, 0, True
     for bridge in chain.bridges:
+        fewer = _differential(bridge.fine) - _differential(bridge.coarse)
+        leading &= bridge.certificate.tier in ("exact", "rigorous")
+        proved -= fewer * leading
         if bridge.name in EXACT:
-            conserved -= _differential(bridge.fine) - _differential(bridge.coarse)
-    return {"full": full, "conserved": conserved, "reduced": _differential(chain.coarse)}
+            conserved -= fewer
+        elif bridge.certificate.tier == "exact":
+            exactly += fewer
+    if exactly:  # other exact steps may have taken away what totals would have given
+        conserved = min(conserved, full - conserve.redundant(chain.fine))
+    return {"full": full, "conserved": conserved, "proved": proved, "reduced": _differential(chain.coarse)}
 
 
 def _differential(model: Model) -> int:

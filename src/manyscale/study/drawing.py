@@ -22,6 +22,7 @@ MOST_DIMENSIONLESS = 40  # equations of a model whose groups a report shows
 ELIMINATED_BY = {
     "conserve": "conserved",
     "prune": "pruned",
+    "absent": "absent",
     "freeze": "held",
     "lump": "summed",
     "lump_near": "summed",

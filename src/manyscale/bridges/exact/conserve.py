@@ -94,6 +94,14 @@ def attempt(model: Model, scales: Scales | None, question: Question) -> Bridge |
     return bridge
 
 
+def redundant(model: Model) -> int:
+    """How many equations of a model its conserved totals make redundant."""
+    kernel = compile_model(model)
+    y, p = kernel.initial()
+    found = conservation.laws(model, kernel.system)
+    return len(conservation.dependent(model, kernel, found, y[None, :], p, conservation.not_to_compute(model))[0])
+
+
 def _along(scales: Scales | None, kernel: Kernel, y: np.ndarray, question: Question) -> np.ndarray:
     """States along a trajectory, to see which species are abundant."""
     if scales is not None and scales.trajectory.kernel.system.states == kernel.system.states:

@@ -8,7 +8,6 @@ variables and S the others, e = coarse - fine follows e_S' = J_SS e_S + J_SC e_C
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -16,13 +15,11 @@ from manyscale.bridges.bridge import Bridge
 from manyscale.bridges.certificate import Certificate
 from manyscale.bridges.error_estimate import Sampled
 from manyscale.bridges.explain import listed
-from manyscale.bridges.time.quasi_steady import barred
-from manyscale.bridges.time.reactions import needed
+from manyscale.bridges.held import frozen_model, unfreezable
 from manyscale.engines.simulate import as_model
 from manyscale.errors import InputError
 from manyscale.kernels import compile_model
 from manyscale.kernels.flatten import near
-from manyscale.kernels.system import System
 from manyscale.model.expr import Symbol
 from manyscale.model.model import Model
 
@@ -55,25 +52,6 @@ def freeze(model: Model, slow: Sequence[str], *, observables: Collection[str] = 
 def claim(gone: Sequence[str]) -> str:
     """What the bridge does, in one sentence."""
     return f"{listed(gone)} hardly change{'s' if len(gone) == 1 else ''} and keep{'s' if len(gone) == 1 else ''} the initial value{'' if len(gone) == 1 else 's'}."
-
-
-def unfreezable(model: Model, system: System) -> dict[int, str]:
-    """States that cannot be held: position -> why."""
-    found = barred(model, system)
-    found |= {i: "is determined by an algebraic equation" for i, _ in system.algebraic}
-    found |= {k: "stands in a coupled set of derivatives" for i, j, _ in system.mass or () if i != j for k in (i, j)}
-    return found
-
-
-def frozen_model(model: Model, gone: Collection[str], observables: Collection[str] = ()) -> Model:
-    """The model with some variables constant."""
-    held = set(gone)
-    coarse = model.replace(
-        species=tuple(replace(s, boundary=True, constant=True) if s.id in held else s for s in model.species),
-        parameters=tuple(replace(k, constant=True) if k.id in held else k for k in model.parameters),
-        rules=tuple(r for r in model.rules if r.variable not in held),
-    )
-    return coarse.replace(reactions=needed(coarse, observables))
 
 
 def drift(states: np.ndarray) -> np.ndarray:
