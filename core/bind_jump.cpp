@@ -35,7 +35,8 @@ const char* word(JumpStatus status) {
 }
 
 std::shared_ptr<JumpModel> make_model(const Formulas& formulas, int reactions, Ints changed_start, Ints changed,
-                                      Ints change, bool table, Ints reactant_start, Ints reactants) {
+                                      Ints change, bool table, Ints reactant_start, Ints reactants, bool timed,
+                                      Ints flowing, bool stops) {
   auto model = std::make_shared<JumpModel>();
   model->states = formulas.states, model->parameters = formulas.parameters, model->reactions = reactions;
   model->formulas = formulas;
@@ -43,6 +44,7 @@ std::shared_ptr<JumpModel> make_model(const Formulas& formulas, int reactions, I
   model->change = ints(change);
   model->table = table;
   model->reactants = ragged(reactant_start, reactants);
+  model->timed = timed, model->flowing = ints(flowing), model->stops = stops;
   if (model->changed.count() != reactions || (table && model->reactants.count() != reactions))
     throw std::invalid_argument("one list per reaction");
   return model;
@@ -60,7 +62,7 @@ void check(const JumpModel& model, const Reals& p, const Reals& scale, const Rea
 // first failure: (jumps, status, path, t, reaction).
 static std::tuple<int64_t, std::string, int64_t, double, int> run_paths(
     std::shared_ptr<JumpModel> model, Reals p, Reals scale, Reals constants, Reals counts, Reals times, uint64_t seed,
-    uint64_t first, Writable out, int threads, int64_t most_steps) {
+    uint64_t first, Writable out, int threads, int64_t most_steps, double longest) {
   check(*model, p, scale, constants);
   const int64_t paths = static_cast<int64_t>(out.shape(0));
   const int rows = static_cast<int>(times.size());
@@ -71,7 +73,7 @@ static std::tuple<int64_t, std::string, int64_t, double, int> run_paths(
   std::vector<JumpAdvance> ends(paths);
   const auto work = [&] {
     for (int64_t k; failed.load() < 0 && (k = next.fetch_add(1)) < paths;) {
-      JumpPath path(model, p.data(), scale.data(), constants.data(), seed, first + k);
+      JumpPath path(model, p.data(), scale.data(), constants.data(), seed, first + k, longest);
       path.start(0.0, counts.data());
       ends[k] = path.advance(times.data()[rows - 1], times.data(), rows,
                              out.data() + static_cast<size_t>(k) * rows * model->states, most_steps);
@@ -154,9 +156,9 @@ void bind_jump(nb::module_& m) {
   m.def("run_lanes", &run_jump_lanes, "model"_a, "p"_a, "scale"_a, "constants"_a, "counts"_a, "times"_a, "seed"_a,
         "first"_a, "out"_a, "done"_a, "threads"_a, "most_steps"_a, "progress"_a.none());
   m.def("make_jump_model", &make_model, "formulas"_a, "reactions"_a, "changed_start"_a, "changed"_a, "change"_a,
-        "table"_a, "reactant_start"_a, "reactants"_a);
+        "table"_a, "reactant_start"_a, "reactants"_a, "timed"_a, "flowing"_a, "stops"_a);
   m.def("run_paths", &run_paths, "model"_a, "p"_a, "scale"_a, "constants"_a, "counts"_a, "times"_a, "seed"_a,
-        "first"_a, "out"_a, "threads"_a, "most_steps"_a);
+        "first"_a, "out"_a, "threads"_a, "most_steps"_a, "longest"_a);
   m.def("philox", [](uint64_t seed, uint64_t stream, int count) {
     Philox random(seed, stream);
     RealOut numbers = new_array({static_cast<size_t>(count)});
@@ -166,9 +168,9 @@ void bind_jump(nb::module_& m) {
   nb::class_<JumpPath>(m, "JumpPath")
       .def("__init__",
            [](JumpPath* self, std::shared_ptr<JumpModel> model, Reals p, Reals scale, Reals constants, uint64_t seed,
-              uint64_t stream) {
+              uint64_t stream, double longest) {
              check(*model, p, scale, constants);
-             new (self) JumpPath(model, p.data(), scale.data(), constants.data(), seed, stream);
+             new (self) JumpPath(model, p.data(), scale.data(), constants.data(), seed, stream, longest);
            })
       .def("start",
            [](JumpPath& path, double t, Reals counts) {

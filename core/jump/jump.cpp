@@ -13,13 +13,14 @@ double sign(double x) { return x > 0.0 ? 1.0 : (x < 0.0 ? -1.0 : x); }
 }  // namespace
 
 JumpPath::JumpPath(std::shared_ptr<const JumpModel> model, const double* p, const double* scale,
-                   const double* constants, uint64_t seed, uint64_t stream)
+                   const double* constants, uint64_t seed, uint64_t stream, double longest)
     : model_(std::move(model)),
       slots_(std::max(model_->formulas.slots, model_->compiled_slots), 0.0),
       values_(model_->formulas.program.slot.size(), 0.0),
       counts_(model_->states, 0.0),
       state_(model_->states, 0.0),
-      random_(seed, stream) {
+      random_(seed, stream),
+      longest_(longest) {
   if (model_->table) table_ = RejectionTable(model_->reactants, model_->states);
   random_.uniform();  // as lanes do, which begin with a jump that nobody makes
   const Formulas& f = model_->formulas;
@@ -38,6 +39,7 @@ void JumpPath::start(double t, const double* counts) {
   std::copy_n(counts, counts_.size(), counts_.begin());
   for (size_t i = 0; i < counts_.size(); ++i) state_[i] = counts_[i] * scale_[i];
   if (model_->table) table_.start(counts_, constants_);
+  due_ = h_ = 0.0;
 }
 
 void JumpPath::evaluate(double t) {
@@ -98,7 +100,7 @@ bool JumpPath::fire(int reaction) {
 }
 
 void JumpPath::look(std::vector<double>& signs) {
-  const int first = model_->table ? 0 : model_->reactions;
+  const int first = model_->first_watch();
   signs.resize(model_->watches());
   for (size_t k = 0; k < signs.size(); ++k) signs[k] = sign(values_[first + k]);
 }
@@ -124,6 +126,7 @@ bool JumpPath::flips_before(double& next, const std::vector<double>& signs) {
 }
 
 JumpAdvance JumpPath::advance(double end, const double* times, int count, double* out, int64_t most_steps) {
+  if (model_->timed) return advance_timed(end, times, count, out, most_steps);
   const bool watching = model_->watches() > 0, evaluated = watching || !model_->table;
   const int n = model_->states;
   int written = 0;

@@ -136,8 +136,7 @@ def test_an_event_stops_the_path_where_its_condition_becomes_true():
     ("text", "kind", "words"),
     [
         ("b: -> X; k; k = 1; X = 0", InputError, "counts=True"),
-        ("X' = 1; X = 0; b: -> Y; 1; Y = 0", UnsupportedError, "rate rules"),
-        ("b: -> X; sin(time) + 2; X = 0", UnsupportedError, "depends on time"),
+        ("X := 2 - Z; Z = 1; b: Z -> Y; delay(Z, 1); Y = 0", UnsupportedError, "delays"),
         ("d: X => ; k; k = 100; X = 3", SimulationError, "use up more molecules"),
         ("b: => X; k*(5 - Y); p: => Y; 30; k = 1; X = 0; Y = 0", SimulationError, "negative propensity"),
         ("d: X => 0.5 Y; k*X; k = 1; X = 10; Y = 0", UnsupportedError, "whole numbers"),

@@ -19,6 +19,8 @@ from manyscale.errors import SimulationError
 from manyscale.kernels.jump_code import JumpCode, jump_code
 from manyscale.kernels.kernel import Kernel
 
+TIMED_STEPS = 100  # at least so many steps where propensities change between the jumps
+
 
 def simulate_jump(kernel: Kernel, times, *, values: Mapping[str, float] | None = None, replicates: int | None = None,
                   seed: int | None = None, counts: bool = False, max_steps: int = 1_000_000_000, first: int = 0,
@@ -28,7 +30,10 @@ def simulate_jump(kernel: Kernel, times, *, values: Mapping[str, float] | None =
     counts: amounts without units are numbers of molecules. first: number of the first replicate. until: a condition
     such as "X > 100" that ends a path at the jump that makes it true, exactly; the times are in `passage` of the result,
     values stay as they are then. method: "direct" (sums of all propensities, many paths at a time), "rejection" (candidates
-    from bounds, for large networks of elementary steps) or "auto", which takes the faster one. Values are in the model's own units, shape (time,), or (replicate, time).
+    from bounds, for large networks of elementary steps) or "auto", which takes the faster one. Rates that depend on time,
+    volumes that change and rate rules: a jump comes when the integral of all propensities, found together with the flow to
+    1e-9 per step, reaches an exponential number; a rate that is large only for less than a hundredth of the time can be
+    overlooked unless an output time is near. Values are in the model's own units, shape (time,), or (replicate, time).
 
     Errors: InputError, UnsupportedError for what has no meaning as a jump process, SimulationError (with `.partial`)
     where a propensity becomes negative or infinite.
@@ -61,6 +66,7 @@ class _Work:
     def __post_init__(self):
         self.remarks = list(self.code.remarks)
         self.begun, self.jumps = time.monotonic(), 0
+        self.longest = float(self.times[-1]) / TIMED_STEPS
 
     def free(self, replicates: int | None) -> Trajectory:
         """Paths without events, on all threads."""
@@ -77,7 +83,7 @@ class _Work:
                 begun = time.monotonic()
                 jumps, status, path, t, reaction = _core.run_paths(
                     self.code.model, self.p, scale, constants, start, self.times, self.seed, self.first + done,
-                    out[done : done + size], min(threads, size), self.max_steps,
+                    out[done : done + size], min(threads, size), self.max_steps, self.longest,
                 )  # fmt: skip
                 self.jumps += jumps
                 if status != "reached":
@@ -128,7 +134,7 @@ class _Work:
         t, y, p, written = 0.0, self.y, self.p, 0
         scale, constants = self.code.at(p)
         queue = EventQueue(kernel, _event_seed(self.seed, stream))
-        path = _core.JumpPath(self.code.model, p, scale, constants, self.seed, stream)
+        path = _core.JumpPath(self.code.model, p, scale, constants, self.seed, stream, self.longest)
         steps = self.max_steps
         while True:
             try:
@@ -153,8 +159,13 @@ class _Work:
                 return
 
     def _whole(self, y: np.ndarray, scale: np.ndarray) -> np.ndarray:
-        """Molecules; what is no whole number is rounded, and said."""
-        return whole_molecules(self.code.kernel, y / scale, self.remarks)
+        """Molecules; what is no whole number is rounded, and said. What flows stays."""
+        flowing = [i for i, _ in self.code.system.flows]
+        still = np.array(y, dtype=float)
+        still[flowing] = 0.0
+        counts = whole_molecules(self.code.kernel, still / scale, self.remarks)
+        counts[flowing] = y[flowing]
+        return counts
 
     def _result(self, out: np.ndarray, replicates: int | None, rows: np.ndarray | None = None) -> Trajectory:
         p = self.p if rows is None else rows
@@ -176,6 +187,11 @@ class _Work:
             raise SimulationError(
                 f"{self.max_steps:,} jumps were not enough: replicate {path} reached t = {t:g} of {self.times[-1]:g}; raise "
                 "max_steps, shorten the time, or use level='ode' for so many molecules"
+            )
+        if reaction < 0:
+            raise SimulationError(
+                f"what rate rules or rates that depend on time do right after t = {t:g} has no finite value (replicate {path}); "
+                "correct the model or end before"
             )
         name = self.code.system.propensities[reaction].reaction
         raise broken_law(name, status, path, t)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from manyscale import _core
-from manyscale.errors import InputError, UnsupportedError
+from manyscale.errors import InputError
 from manyscale.kernels.assemble import bound_graph
 from manyscale.kernels.compiled import int_array, make_formulas
 from manyscale.kernels.graph import TIME, Graph
@@ -27,7 +27,7 @@ LARGEST_LANES = 2_000  # the same for lanes, whose code has every formula twice
 @dataclass(frozen=True)
 class JumpCode:
     """`model`: the core's; `at(p)`: what depends on the parameters; `lanes`: paths per call of generated code (0: one by
-    one)."""
+    one); `timed`: propensities change between the jumps, by time itself or by rate rules."""
 
     kernel: Kernel
     system: JumpSystem
@@ -36,6 +36,7 @@ class JumpCode:
     table: bool
     code: Any = None  # keeps machine code alive
     lanes: int = 0
+    timed: bool = False
 
     def at(self, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(what one molecule is in the units of each state, rate constants of elementary steps, one per propensity, for
@@ -61,35 +62,40 @@ def jump_code(kernel: Kernel, counts: bool = False, method: str = "auto") -> Jum
         raise InputError(f"method={method!r}: level 'jump' has {', '.join(METHODS)}")
     found = kernel.__dict__.setdefault("_jump_codes", {})
     if (counts, method) not in found:
-        found[counts, method] = _make(kernel, jump_system(kernel, counts), method)
+        found[counts, method] = _make(kernel, jump_system(kernel, counts, flows=True), method)
     return found[counts, method]
 
 
 def _make(kernel: Kernel, system: JumpSystem, method: str) -> JumpCode:
     lowered, reactions = kernel.system, system.propensities
     other = next((one.reaction for one in reactions if one.constant is None), None)
+    graph = bound_graph(lowered)
+    flows = [graph.of(formula) for _, formula in system.flows]
+    rates = [graph.of(one.formula) for one in reactions]
+    timed = bool(flows) or any(graph.ops[n] == "input" and graph.args[n][0] == TIME for n in reachable(graph, rates))
     if method == "rejection" and other is not None:
         raise InputError(
             f"method='rejection' needs elementary steps, and the law of {other} is none; use method='direct'"
         )
-    table = method == "rejection" or (method == "auto" and len(reactions) >= TABLE_FROM and other is None)
-    graph = bound_graph(lowered)
-    rates = [] if table else [graph.of(one.formula) for one in reactions]
-    watches = [graph.of(root) for root in lowered.roots] if lowered.events else []
-    _refuse_time(graph, rates, system)
-    formulas = make_formulas(lowered, [*rates, *watches], graph)
+    if method == "rejection" and timed:
+        raise InputError("method='rejection' needs rates that stay between the jumps; use method='direct'")
+    large = len(reactions) >= TABLE_FROM and other is None and not timed
+    table = method == "rejection" or (method == "auto" and large)
+    watches = [graph.of(root) for root in lowered.roots] if lowered.events or timed else []
+    nodes = [*([] if table else rates), *flows, *watches]
+    formulas = make_formulas(lowered, nodes, graph)
     changed = [[i for i, _ in one.change] for one in reactions]
     reactants = [list(one.reactants) if table else [] for one in reactions]
     model = _core.make_jump_model(
         formulas, len(reactions), *_ragged(changed), int_array([n for one in reactions for _, n in one.change]),
-        table, *_ragged(reactants),
+        table, *_ragged(reactants), timed, int_array([i for i, _ in system.flows]), bool(lowered.events),
     )  # fmt: skip
-    if not table and not watches and rates:
+    if not table and not watches and not timed and rates:
         code, lanes = _lane_code(system, graph, rates, model)
         if lanes:
             return JumpCode(kernel, system, model, system.remarks, table, code, lanes)
-    code = _machine_code(kernel, graph, [*rates, *watches], model)
-    return JumpCode(kernel, system, model, system.remarks, table, code)
+    code = _machine_code(kernel, graph, nodes, model)
+    return JumpCode(kernel, system, model, system.remarks, table, code, timed=timed)
 
 
 def _lane_code(system: JumpSystem, graph: Graph, rates: list[int], model) -> tuple[Any, int]:
@@ -112,16 +118,6 @@ def _ragged(lists: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
     return int_array(np.concatenate([[0], np.cumsum([len(x) for x in lists])])), int_array(
         [v for x in lists for v in x]
     )
-
-
-def _refuse_time(graph: Graph, rates: list[int], system: JumpSystem) -> None:
-    for node, one in zip(rates, system.propensities):
-        for part in reachable(graph, [node]):
-            if graph.ops[part] == "input" and graph.args[part][0] == TIME:
-                raise UnsupportedError(
-                    "time",
-                    f"level 'jump': the rate of {one.reaction} depends on time itself, which is not supported; use level='ode'",
-                )
 
 
 def _machine_code(kernel: Kernel, graph: Graph, nodes: list[int], model) -> Any:

@@ -15,6 +15,7 @@ import numpy as np
 
 from manyscale.errors import InputError, UnsupportedError
 from manyscale.kernels.kernel import Kernel
+from manyscale.kernels.order import scan
 from manyscale.kernels.templates import MassActionTerm, mass_action_terms
 from manyscale.model.algebra import is_negated
 from manyscale.model.declared_units import Declarations
@@ -46,36 +47,50 @@ class Propensity:
 @dataclass(frozen=True)
 class JumpSystem:
     """`molecule[i]`: what one molecule is in the units of state i, as a formula in compartment sizes. `per_unit`:
-    molecules in one unit of substance."""
+    molecules in one unit of substance. `flows`: (state, its derivative in time) of what changes continuously between the
+    jumps by rate rules; its `molecule` is 1."""
 
     kernel: Kernel
     propensities: tuple[Propensity, ...]
     molecule: tuple[Expr, ...]
     remarks: tuple[str, ...]
     per_unit: float = 1.0
+    flows: tuple[tuple[int, Expr], ...] = ()
 
 
-def jump_system(kernel: Kernel, counts: bool = False) -> JumpSystem:
-    """The jump process of a model. `counts`: amounts without units are numbers of molecules.
+def jump_system(kernel: Kernel, counts: bool = False, flows: bool = False) -> JumpSystem:
+    """The jump process of a model. `counts`: amounts without units are numbers of molecules. `flows`: rate rules may
+    change something between the jumps.
 
     Errors: UnsupportedError naming what has no meaning as a jump process; InputError where units are missing.
     """
-    return _Translation(kernel, counts).result()
+    return _Translation(kernel, counts, flows).result()
 
 
 class _Translation:
-    def __init__(self, kernel: Kernel, counts: bool):
+    def __init__(self, kernel: Kernel, counts: bool, flows: bool):
         self.kernel, self.system, self.model = kernel, kernel.system, kernel.model
         self.remarks: list[str] = []
-        _refuse(self.model, kernel)
+        _refuse(kernel, flows)
         self.per_unit = _per_unit(self.model, counts, self.remarks)
-        self.index = {id: k for k, id in enumerate(self.system.states) if isinstance(self.model.by_id.get(id), Species)}
+        self.flows = dict(self.system.rate_rules)
+        self.index = {id: k for k, id in enumerate(self.system.states) if k not in self.flows}
         self.unit = {id: self._molecule(self.model[id], self.model[id].only_substance) for id in self.index}
-        self.parameters = set(self.system.parameters)
+        flowing = [self.system.state_symbols[i] for i in self.flows]
+        self.parameters = self._made_of(self.system.parameters)
+        self.between = self._made_of([*self.system.parameters, *flowing, ""])
         self.doubled: list[str] = []
         self.kept: list[str] = []
         self.split: list[str] = []
         self.left: list[str] = []
+
+    def _made_of(self, names) -> set[str]:
+        """These and what formulas make of nothing else ("" is time)."""
+        found = set(names)
+        for name in self.system.schedule:
+            if self.system.uses[name] <= found:
+                found.add(name)
+        return found
 
     def _molecule(self, species: Species, amount: bool) -> Expr:
         one = Number(1.0 / self.per_unit)
@@ -87,11 +102,16 @@ class _Translation:
         rates = dict(self.system.rates)
         made = [p for reaction in self.model.reactions for p in self._reaction(reaction.id, rates[reaction.id])]
         self._tell()
-        molecule = tuple(
-            self._molecule(self.model[id], amount)
-            for id, amount in zip(self.system.states, self.system.state_is_amount, strict=True)
+        flows = tuple(self.flows.items())
+        return JumpSystem(self.kernel, tuple(made), self._molecules, tuple(self.remarks), self.per_unit, flows)
+
+    @cached_property
+    def _molecules(self) -> tuple[Expr, ...]:
+        """What one molecule is in the units of each state."""
+        states = enumerate(zip(self.system.states, self.system.state_is_amount, strict=True))
+        return tuple(
+            Number(1.0) if i in self.flows else self._molecule(self.model[id], amount) for i, (id, amount) in states
         )
-        return JumpSystem(self.kernel, tuple(made), molecule, tuple(self.remarks), self.per_unit)
 
     def _tell(self) -> None:
         for names, what in (
@@ -107,7 +127,7 @@ class _Translation:
         reaction = self.model[id]
         change = self._change(id)
         reactants, products = (_orders(id, side) for side in (reaction.reactants, reaction.products))
-        terms = mass_action_terms(law, self.index, lambda e: symbols(e) <= self.parameters)
+        terms = mass_action_terms(law, self.index, lambda e: symbols(e) <= self.between)
         if terms is None:
             return self._general(id, law, change, reaction.reversible)
         if self._combinatorial(terms, reactants):
@@ -160,7 +180,7 @@ class _Translation:
                     units.append(self.unit[name])
             formulas.append(mul(*factors))
             limits.append(self._product(term))
-            if falls and len(terms) == 1:
+            if falls and len(terms) == 1 and scan(mul(*units))[0] <= self.parameters:
                 constant, chosen = self._events(mul(*units)), tuple(sorted(term.states))
         limit = self._events(add(*limits)) if id in self.doubled else None
         return Propensity(id, self._events(add(*formulas)), change, constant, chosen, limit)
@@ -180,7 +200,7 @@ class _Translation:
     def _meet(self, terms: list[MassActionTerm], orders: dict[str, int]) -> bool:
         """Whether each term is a law of molecules that meet: all that are used up take part."""
         for name in orders:
-            if name in self.parameters:
+            if name in self.between:
                 continue
             if name not in self.index or any(self.index[name] not in term.states for term in terms):
                 return False
@@ -208,18 +228,17 @@ class _Translation:
         return add(*(self._product(term) for term in terms if len(term.states) == order))
 
     @cached_property
-    def _start(self) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
-        """(y, p, what one molecule is in the meaning of each species) at the start."""
+    def _start(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(y, p, what one molecule is in the units of each state) at the start."""
         y, p = self.kernel.initial()
-        units = self.kernel.evaluate(tuple(self.unit.values()), 0.0, y, p)
-        return y, p, dict(zip(self.unit, units, strict=True))
+        return y, p, self.kernel.evaluate(self._molecules, 0.0, y, p)
 
     def _value(self, formula: Expr, molecules: dict[str, float]) -> float:
         """A formula where there are so many molecules of each species."""
         y, p, one = self._start
         point = np.array(y, dtype=float)
         for id, count in molecules.items():
-            point[self.index[id]] = count * one[id]
+            point[self.index[id]] = count * one[self.index[id]]
         return float(self.kernel.evaluate((formula,), 0.0, point, p)[0])
 
     def _events(self, extent: Expr) -> Expr:
@@ -254,11 +273,17 @@ def _orders(id: str, side) -> dict[str, int]:
     return found
 
 
-def _refuse(model: Model, kernel: Kernel) -> None:
+def _refuse(kernel: Kernel, flows: bool) -> None:
     """What a jump process cannot have."""
-    system = kernel.system
+    system, model = kernel.system, kernel.model
+    if system.rate_rules and not flows:
+        named = ", ".join(system.states[i] for i, _ in system.rate_rules[:3])
+        raise UnsupportedError(
+            "rate rules",
+            f"rate rules (here: {named}) change something between the jumps, which level 'jump' alone of the levels of few "
+            "molecules supports; use it, or level='ode'",
+        )
     for what, found in (
-        ("rate rules", [rule.variable for rule in model.rules if rule.kind == "rate"]),
         ("algebraic rules", [rule.name or "an algebraic rule" for rule in model.rules if rule.kind == "algebraic"]),
         ("delays", [d.symbol for d in system.delays]),
         ("fast reactions", [r.id for r in model.reactions if r.fast]),
@@ -267,17 +292,7 @@ def _refuse(model: Model, kernel: Kernel) -> None:
     ):
         if found:
             raise UnsupportedError(
-                what, f"level 'jump' does not support {what} (here: {', '.join(map(str, found[:3]))}); use level='ode'"
-            )
-    for id in system.states:
-        part = model.by_id.get(id)
-        if not isinstance(part, Species):
-            raise UnsupportedError(
-                "rate rules", f"level 'jump': {id} changes in time but is no species; use level='ode'"
-            )
-        if not model[part.compartment].constant:
-            raise UnsupportedError(
-                "volume", f"level 'jump': the size of {part.compartment} changes in time; use level='ode'"
+                what, f"a jump process cannot have {what} (here: {', '.join(map(str, found[:3]))}); use level='ode'"
             )
 
 
