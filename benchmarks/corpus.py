@@ -95,7 +95,9 @@ def summary(answer: dict) -> dict:
     verified = answer.get("verified") or {}
     refusals = [f"{r['name']}: {r['reason']}" for r in answer["refusals"]]
     reasons = [
-        r for r in answer["refusals"] if r["name"] not in ("absent", "conserve", "prune", "lump", "lump_backward")
+        r
+        for r in answer["refusals"]
+        if r["name"] not in ("absent", "conserve", "solve", "prune", "lump", "lump_backward")
     ] or answer["refusals"]
     return {
         **answer["dimension"],

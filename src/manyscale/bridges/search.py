@@ -8,7 +8,7 @@ from pathlib import Path
 
 from manyscale.bridges.bridge import Bridge, Chain
 from manyscale.bridges.certificate import Refusal
-from manyscale.bridges.exact import absent, conserve, lump, lump_backward, prune
+from manyscale.bridges.exact import absent, conserve, lump, lump_backward, prune, solve
 from manyscale.bridges.explain import explain as path_in_words
 from manyscale.bridges.freeze_search import freeze_slow
 from manyscale.bridges.lump_search import lump_nearly
@@ -22,7 +22,14 @@ from manyscale.model.model import Model
 from manyscale.model.question import Question
 from manyscale.scales import Scales, resolve
 
-EXACT = (absent, prune, lump, lump_backward, conserve)  # cheap first; totals come last, because they couple what can be lumped
+EXACT = (
+    absent,
+    prune,
+    lump,
+    lump_backward,
+    conserve,
+    solve,
+)  # cheap first; totals late, because they couple what can be lumped
 DEFAULT_LIMIT = 60.0  # seconds
 FOR_ADVICE = 0.3  # share of the time that may go into looking at smaller regions where nothing holds in the whole one
 WITH_ADVICE = "quasi_steady"  # whose refusals get such advice

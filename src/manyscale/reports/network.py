@@ -19,6 +19,7 @@ STATES = {  # state of a species -> what it means, for the legend
     "eliminated": "fast: follows the kept ones, has no equation of its own",
     "held": "so slow that it stays as it is",
     "absent": "never there",
+    "solved": "has a formula without approximation",
     "conserved": "computed from a conserved total",
     "summed": "part of a sum that has an equation of its own",
     "equal": "always equal to another species",

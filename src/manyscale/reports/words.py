@@ -54,6 +54,7 @@ NAMES = {  # bridge -> what it does, in words
     "partial_equilibrium": "Fast reactions in equilibrium",
     "slow_manifold": "Slow manifold",
     "absent": "What is never there",
+    "solve": "Variables with a formula of their own",
     "freeze": "So slow that it stays as it is",
     "lump": "Sums with equations of their own",
     "lump_backward": "Variables that stay equal",
@@ -172,11 +173,19 @@ def found(study: Mapping[str, Any], real: list) -> str:
     summed = [id for bridge in real for id in bridge["eliminated"] if bridge["name"] in ("lump", "lump_near")]
     equal = [id for bridge in real for id in bridge["eliminated"] if bridge["name"] == "lump_backward"]
     empty = [id for bridge in real for id in bridge["eliminated"] if bridge["name"] == "absent"]
-    fast = [id for bridge in real for id in bridge["eliminated"] if id not in {*held, *summed, *equal, *empty}]
+    solved = [id for bridge in real for id in bridge["eliminated"] if bridge["name"] == "solve"]
+    others = {*held, *summed, *equal, *empty, *solved}
+    fast = [id for bridge in real for id in bridge["eliminated"] if id not in others]
     if empty:
-        parts.append(f"{listing(empty)} {_are(len(empty))} never there: nothing makes them from what the model starts with.")
+        parts.append(
+            f"{listing(empty)} {_are(len(empty))} never there: nothing makes them from what the model starts with."
+        )
     if summed:
         parts.append(f"The observables see only sums of {listing(summed)}, which have equations of their own.")
+    if solved:
+        parts.append(
+            f"{listing(solved)} {'has a formula' if len(solved) == 1 else 'have formulas'} without any approximation."
+        )
     if equal:
         parts.append(f"{listing(equal)} always equal{'s' if len(equal) == 1 else ''} another species.")
     if fast:
@@ -191,7 +200,11 @@ def found(study: Mapping[str, Any], real: list) -> str:
         parts.append(
             f"{listing(held)} {'is' if len(held) == 1 else 'are'} so slow that nothing is lost by holding {'it' if len(held) == 1 else 'them'} at the start."
         )
-    refused = [one for one in study["refusals"] if one["name"] not in (*EXACT, "absent", "lump", "lump_backward", "lump_near")]
+    refused = [
+        one
+        for one in study["refusals"]
+        if one["name"] not in (*EXACT, "absent", "solve", "lump", "lump_backward", "lump_near")
+    ]
     if not real and refused:
         parts.append(f"No species could be treated as fast: {refused[0]['reason'].rstrip('.')}.")
     if not parts:

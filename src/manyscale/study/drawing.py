@@ -23,6 +23,7 @@ ELIMINATED_BY = {
     "conserve": "conserved",
     "prune": "pruned",
     "absent": "absent",
+    "solve": "solved",
     "freeze": "held",
     "lump": "summed",
     "lump_near": "summed",

@@ -7,8 +7,10 @@ others and of T. It stays in the model as a boundary species with an assignment 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from types import MappingProxyType
 
 import numpy as np
 
@@ -88,7 +90,7 @@ def attempt(model: Model, scales: Scales | None, question: Question) -> Bridge |
         return Refusal(
             "conserve", "a law of the stoichiometry does not hold exactly", where=", ".join(t.law.name for t in totals)
         )
-    worst = _replayed(bridge, states, p)
+    worst = replayed(bridge, states, p)
     if not worst <= CHECKED:
         return Refusal("conserve", "the equations with totals differ from those without", worst, CHECKED)
     return bridge
@@ -354,8 +356,11 @@ def _exact(system: System, laws) -> bool:
     return True
 
 
-def _replayed(bridge: Bridge, states: np.ndarray, p: np.ndarray) -> float:
-    """Largest relative difference of right-hand sides at random states and parameters."""
+def replayed(
+    bridge: Bridge, states: np.ndarray, p: np.ndarray, tied: Mapping[str, Expr] = MappingProxyType({})
+) -> float:
+    """Largest relative difference of right-hand sides at random states. tied: states -> formulas of others and of
+    parameters that they follow."""
     fine, coarse = compile_model(bridge.fine), compile_model(bridge.coarse)
     place = {id: i for i, id in enumerate(fine.system.states)}
     columns = [place[id] for id in coarse.system.states]
@@ -366,6 +371,8 @@ def _replayed(bridge: Bridge, states: np.ndarray, p: np.ndarray) -> float:
     typical = np.where(typical > 0, typical, 1e-3 * typical.max(initial=0.0) or 1.0)
     for _ in range(REPLAYS):
         moved = {id: float(random.uniform(0.5, 2.0) * typical[place[id]]) for id in ids}
+        known = start_values(bridge.fine, moved) if tied else {}
+        moved |= {id: float(evaluate(formula, known)) for id, formula in tied.items()}
         y, q = fine.initial(moved)
         yc, qc = coarse.initial(carry(bridge, moved))
         a, b = fine.rhs(0.0, y, q)[columns], coarse.rhs(0.0, yc, qc)

@@ -17,6 +17,7 @@ from manyscale.bridges.rigorous import intervals as iv
 from manyscale.bridges.rigorous.exponential import exponential
 from manyscale.bridges.rigorous.intervals import Interval
 from manyscale.bridges.rigorous.problem import Problem, fast, parameter, slow
+from manyscale.kernels.graph import TIME
 
 TRIES = 6  # enlargements of what a step may reach
 MEETING = 1e-4  # relative distance at the end of the layer that a projected start may leave
@@ -63,6 +64,7 @@ class Comparison:
         self.m, self.q = len(problem.z), len(problem.y)
         self.count = len(next(iter(start.values()))[0])
         self.inputs = {parameter(name): pair for name, pair in parameters.items()}
+        self._clock(0.0, 0.0)
         self.late = late
         self.low = np.array([start[name][0] for name in problem.z], dtype=float)
         self.high = np.array([start[name][1] for name in problem.z], dtype=float)
@@ -101,6 +103,10 @@ class Comparison:
     def _slow_inputs(self, low: np.ndarray, high: np.ndarray) -> dict:
         return {**self.inputs, **{slow(name): (low[j], high[j]) for j, name in enumerate(self.p.z)}}
 
+    def _clock(self, begin: float, end: float) -> None:
+        """What time may be from now on."""
+        self.inputs[TIME] = np.full(self.count, begin), np.full(self.count, end)
+
     def run(self, times: np.ndarray, stop=lambda: False) -> Enclosure:
         """Along all times; boxes that cannot be enclosed die."""
         with np.errstate(all="ignore"):
@@ -115,10 +121,11 @@ class Comparison:
         return Enclosure(self.ids, self.error, self.size, self.died)
 
     def _step(self, h: float, t: float) -> None:
+        self._clock(self.t, t)
         low, high, box_low, box_high, good = self._tube(h)
         good &= self._deviations(h, t, box_low, box_high)
         if self.layer:
-            self.seen.append((h, box_low, box_high, self.reach))
+            self.seen.append((h, box_low, box_high, self.reach, self.inputs[TIME]))
         self.low, self.high = low, high
         self.died = np.where(good, self.died, np.minimum(self.died, self.t))
         if self.ids:
@@ -150,11 +157,12 @@ class Comparison:
         """At the end of the layer: from the coarse run that starts where the fine one does to the projected one, which
         is at the fine one's slow coordinates now, and was off by what its equations make of that backwards in time."""
         size = np.maximum(np.abs(self.low - self.e), np.abs(self.high + self.e))
-        for _, low, high, reach in self.seen:
+        for _, low, high, reach, _ in self.seen:
             size = np.maximum(size, np.maximum(np.abs(low), np.abs(high)) + reach[self.q :])
         off = MEETING * np.maximum(size, 1e-12 * size.max(axis=0))
         back = self.e + off
-        for h, low, high, reach in reversed(self.seen):
+        for h, low, high, reach, when in reversed(self.seen):
+            self.inputs[TIME] = when
             back, proven, inputs = self._backwards(h, low, high, reach, back)
             self.died = np.where(proven, self.died, np.minimum(self.died, self.t))
             self._observe(inputs, np.concatenate([reach[: self.q], reach[self.q :] + back]), 0.0)
@@ -257,15 +265,15 @@ class Comparison:
         p, q, m = self.p, self.q, self.m
         inputs = self._hull(low, high, reach)
         result = np.zeros((self.count, q + m + 1, q + m + 1))
-        found = self.tight([*p.f, *(n for row in p.dh for n in row), *(n for row in p.reduced for n in row)], inputs)
-        flow, dh, reduced = (
-            found[:m],
-            found[m : m + q * m].reshape(q, m, 2, -1),
-            found[m + q * m :].reshape(m, m, 2, -1),
+        found = self.tight(
+            [*p.f, *p.drift, *(n for row in p.dh for n in row), *(n for row in p.reduced for n in row)], inputs
         )
+        flow, drift = found[:m], found[m : m + q]
+        dh = found[m + q : m + q + q * m].reshape(q, m, 2, -1)
+        reduced = found[m + q + q * m :].reshape(m, m, 2, -1)
         for i in range(q):
-            total = iv.mul(dh[i, 0], flow[0])
-            for k in range(1, m):
+            total = drift[i][0], drift[i][1]
+            for k in range(m):
                 total = iv.add(total, iv.mul(dh[i, k], flow[k]))
             result[:, i, -1] = iv.magnitude(total)
         for i, j in np.ndindex(m, m):

@@ -9,7 +9,7 @@ import numpy as np
 from manyscale.bridges.bridge import Bridge, Chain
 from manyscale.bridges.rigorous.tape import NoRange, Tape
 from manyscale.kernels import compile_model
-from manyscale.kernels.graph import Graph
+from manyscale.kernels.graph import TIME, Graph
 from manyscale.model.expr import Add, Expr, Mul, Number, Symbol, walk
 from manyscale.model.model import Model
 
@@ -26,7 +26,8 @@ def positive_states(model: Model, box: Mapping[str, tuple[float, float]]) -> fro
         graph.bound[name] = graph.of(system.definitions[name])
     rights = [graph.of(right) for right in system.right_sides]
     values = {name: box.get(name, (float(v), float(v))) for name, v in zip(system.parameters, p)}
-    inputs = {name: (np.array([a]), np.array([b])) for name, (a, b) in values.items()}
+    inputs: dict = {name: (np.array([a]), np.array([b])) for name, (a, b) in values.items()}
+    inputs[TIME] = np.zeros(1), np.array([np.inf])
     found = {name for name, v in zip(system.states, y) if box.get(name, (v, v))[0] >= 0}
     symbol = dict(zip(system.states, system.state_symbols))
     changed = True

@@ -3,10 +3,10 @@
 With z the slow coordinates and y the fast variables of the fine model, z' = F(z, y), y' = G(z, y), and the coarse model
 zeta' = f(zeta) = F(zeta, h(zeta)), the deviations delta = y - h(z) and e = z - zeta obey
 
-    delta' = (G_y - Dh F_y) delta + r(z),    r = -Dh(z) f(z)
+    delta' = (G_y - Dh F_y) delta + r(z),    r = -Dh(z) f(z) - h_t
     e'     = Df e + F_y delta
 
-with the matrices averaged along segments, so that their ranges over a convex hull contain them.
+(h_t: partial derivative by time, where time enters) with the matrices averaged along segments, so that their ranges over a convex hull contain them.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from manyscale.bridges.rigorous.rational import Rational, rational
 from manyscale.bridges.rigorous.tape import Tape
 from manyscale.kernels import compile_model
 from manyscale.kernels.differentiate import partials
-from manyscale.kernels.graph import Graph
+from manyscale.kernels.graph import TIME, Graph
 from manyscale.kernels.system import System
 from manyscale.model.algebra import differentiate
-from manyscale.model.expr import Expr, Symbol, Time, add, mul, substitute, symbols, walk
+from manyscale.model.expr import ZERO, Expr, Symbol, Time, add, mul, substitute, symbols, transform, walk
 
 CHECKS = 8  # random points at which identities are checked
 AGREE = 1e-6
@@ -48,7 +48,7 @@ def parameter(name: str) -> tuple:
 
 @dataclass(frozen=True)
 class Problem:
-    """Nodes in one graph. z, y: names of slow coordinates and fast variables; f (m), h (q), dh (q, m), decay (q, q) =
+    """Nodes in one graph. z, y: names of slow coordinates and fast variables; f (m), h (q), dh (q, m), drift (q) = h_t, decay (q, q) =
     G_y - Dh F_y, loss (m, q) = F_y, reduced (m, m) = Df, g (q) = G, own (q) = diagonal of G_y; observables: name -> (value over z, y; value over z; slopes by y;
     slopes of the closed form by z). start: z and y at t = 0 over fine ids."""
 
@@ -58,6 +58,7 @@ class Problem:
     f: list[int]
     h: list[int]
     dh: list[list[int]]
+    drift: list[int]
     decay: list[list[int]]
     loss: list[list[int]]
     reduced: list[list[int]]
@@ -80,9 +81,6 @@ def _suitable(system: System) -> None:
         raise NotProvable("the model has delays, fast reactions or stoichiometries that change")
     if tuple(system.states) != tuple(system.state_symbols):
         raise NotProvable("a compartment changes its size")
-    formulas = [*system.definitions.values(), *(f for _, f in system.rate_rules)]
-    if any(type(node) is Time for formula in formulas for node in walk(formula)):
-        raise NotProvable("time itself enters the equations")
 
 
 class _Builder:
@@ -119,7 +117,7 @@ class _Builder:
         closed = self._closed()
         opened, g = self._opened()
         flow = self._flow(opened)
-        f, h, reduced, dh = closed
+        f, h, reduced, dh, drift = closed
         self._agree(flow, f, h, g)
         y_inputs = {graph.symbol(fast(name)): name for name in self.y}
         slopes = [self._slopes(node, y_inputs) for node in g]
@@ -135,9 +133,11 @@ class _Builder:
         observables = {id: self._observable(id, opened, y_inputs) for id in ids}
         start = {**self.bridge.restrict, **{name: Symbol(name) for name in self.y}}
         made = Problem(
-            self.tape, self.z, self.y, f, h, dh, decay, loss, reduced, g, own, observables, start, self.positive
+            self.tape, self.z, self.y, f, h, dh, drift, decay, loss, reduced, g, own, observables, start, self.positive
         )
-        self.tape.cone([*f, *h, *(n for row in (*dh, *decay, *loss, *reduced) for n in row)])  # raises NoRange early
+        self.tape.cone(
+            [*f, *h, *drift, *(n for row in (*dh, *decay, *loss, *reduced) for n in row)]
+        )  # raises NoRange early
         return made
 
     def _total(self, nodes: list[int]) -> int:
@@ -173,7 +173,8 @@ class _Builder:
             reduced.append([self._written(rational(one.slope(z), self.z)) for z in self.z])
         h = [self._written(written[y]) for y in self.y]
         dh = [[self._written(rational(written[y].slope(z), self.z)) for z in self.z] for y in self.y]
-        return f, h, reduced, dh
+        drift = [self._written(rational(_by_time(written[y].formula), self.z)) for y in self.y]
+        return f, h, reduced, dh, drift
 
     def _written(self, one: Rational) -> int:
         """Its node, with slopes by everything in it in the form without cancelling terms."""
@@ -234,6 +235,7 @@ class _Builder:
         size = {parameter(n): p0[k] for k, n in enumerate(self.fine.parameters)}
         values = {n: size.get(n, scale) * random.uniform(0.3, 3.0, CHECKS) for n in names}
         inputs = {n: (v, v) for n, v in values.items()}
+        inputs[TIME] = (random.uniform(0.0, 1.0, CHECKS),) * 2
         moved = dict(inputs)
         for name, found in zip(self.y, self.tape.ranges(h, inputs)):
             inputs[fast(name)] = found
@@ -243,6 +245,15 @@ class _Builder:
         have = [*self.tape.ranges(f, inputs), *[(np.zeros(CHECKS),) * 2] * len(g)]
         for a, b, other in zip(want, have, far):
             _same(a, b, np.abs(other[0]) + np.abs(b[0]))
+
+
+def _by_time(formula: Expr) -> Expr:
+    """Partial derivative by time."""
+    if not any(type(node) is Time for node in walk(formula)):
+        return ZERO
+    clock = Symbol("the time")  # no id has a space
+    slope = differentiate(transform(formula, lambda node: clock if type(node) is Time else node), clock.name)
+    return transform(slope, lambda node: Time() if node == clock else node)
 
 
 def _same(a, b, size: np.ndarray) -> None:

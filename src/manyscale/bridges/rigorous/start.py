@@ -12,7 +12,7 @@ from manyscale.bridges.rigorous.problem import NotProvable, Problem
 from manyscale.bridges.rigorous.tape import Tape
 from manyscale.kernels import compile_model
 from manyscale.kernels.graph import Graph
-from manyscale.model.expr import Symbol
+from manyscale.model.expr import ZERO, Symbol, Time, transform
 
 
 class Start:
@@ -37,7 +37,7 @@ class Start:
 
     def _node(self, formula, known: Mapping[str, int]) -> int:
         self.graph.bound = dict(known)
-        node = self.graph.of(formula)
+        node = self.graph.of(transform(formula, lambda part: ZERO if type(part) is Time else part))
         self.graph.bound = {}
         if any(self.graph.ops[k] == "input" and self.graph.args[k][0] not in self.box for k in self.tape.cone([node])):
             raise NotProvable("a start value depends on what has no value of its own")
@@ -69,7 +69,9 @@ class Start:
         return known
 
     def _across(self, step: Bridge, known: Mapping[str, int]) -> dict[str, int]:
-        exact = step.certificate.tier == "exact"  # its projection checks, and computes nothing that `restrict` does not say
+        exact = (
+            step.certificate.tier == "exact"
+        )  # its projection checks, and computes nothing that `restrict` does not say
         if (step.project is not None and not exact) or step.clock is not None:
             raise NotProvable(f"the start of the step after {step.name} is found by simulation")
         system = compile_model(step.coarse).system

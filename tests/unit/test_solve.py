@@ -1,0 +1,122 @@
+"""Claims about variables that have a formula of their own."""
+
+import numpy as np
+import pytest
+
+import manyscale as ms
+from manyscale.bridges.bridge import Bridge, Chain
+from manyscale.bridges.certificate import Refusal
+from manyscale.bridges.exact import solve
+from manyscale.errors import InputError
+from manyscale.kernels import compile_model
+from manyscale.scales import resolve
+
+
+def attempt(text_or_model, **options):
+    model = ms.read(text_or_model) if isinstance(text_or_model, str) else text_or_model
+    question = resolve(model, ms.Question(horizon=5, **options))
+    return solve.attempt(model, None, question), question
+
+
+DRUG = """
+model drug
+  compartment cell = 2; species D in cell, T in cell, X in cell, Y in cell, P in cell;
+  D = 3; T = 0; X = 0; Y = 0; P = 1; kd = 0.7; s = 0.4; g = 0.2; a = 1.5; b = 0.3; K = 2; m = 0.6;
+  decay: D -> ; cell*kd*D;
+  make: -> T; cell*s; lose: T -> ; cell*g*T;
+  x: -> X; cell*a*P^2/(K + P + D); xx: X -> ; cell*m*X;
+  y: -> Y; cell*b*P^2/(K + P + D); yy: Y -> ; cell*m*Y;
+  p: P -> ; cell*P*D*T;
+end
+"""
+
+
+def test_linear_equations_and_rates_in_proportion_are_solved():
+    bridge, question = attempt(DRUG)
+    assert isinstance(bridge, Bridge)
+    assert set(bridge.eliminated) == {"D", "T", "Y"}
+    assert set(compile_model(bridge.coarse).system.states) == {"X", "P"}
+    assert bridge.certificate.tier == "exact"
+    found = ms.verify(Chain(bridge.fine, (bridge,)), question, points=16)
+    assert found.ok and found.worst < 1e-5
+
+
+def test_the_formulas_are_the_closed_ones():
+    bridge, _ = attempt(DRUG)
+    times = np.linspace(0.0, 4.0, 9)
+    run = ms.simulate(bridge.coarse, times, rtol=1e-9)
+    assert np.allclose(run["D"], 3 * np.exp(-0.7 * times), rtol=1e-7)
+    assert np.allclose(run["T"], 0.4 / 0.2 * (1 - np.exp(-0.2 * times)), rtol=1e-7, atol=1e-12)
+    assert np.allclose(run["Y"], 0.2 * run["X"], rtol=1e-7)
+
+
+def test_a_difference_at_the_start_decays_or_stays():
+    bridge, question = attempt(DRUG.replace("X = 0; Y = 0;", "X = 0.5; Y = 2;"))
+    assert "Y" in bridge.eliminated
+    assert ms.verify(Chain(bridge.fine, (bridge,)), question, points=8).worst < 1e-5
+    assert bridge.carry({"X": 1.0})["Y_rest"] == pytest.approx(2 - 0.2 * 1.0)
+    sums = (
+        "model s; species A, B, C; A = 1; B = 0; C = 4; k = 2; q = 3; A -> ; A*C; r: -> B; k*A*C; c: -> C; q*A*C; end"
+    )
+    bridge, question = attempt(sums)  # coefficients of these conserved sums are rate constants
+    assert compile_model(bridge.coarse).size == 1
+    assert ms.verify(Chain(bridge.fine, (bridge,)), question, points=8).worst < 1e-5
+
+
+def test_a_constant_input_gives_a_straight_line():
+    bridge, question = attempt("model l; species A, B; A = 1; B = 2; f = 0.3; feed: -> A; f; out: B -> ; B*A; end")
+    assert bridge.eliminated == ("A",)
+    assert ms.verify(Chain(bridge.fine, (bridge,)), question, points=8).worst < 1e-5
+
+
+def test_local_parameters_can_stand_in_the_formulas():
+    text = """<?xml version="1.0"?><sbml xmlns="http://www.sbml.org/sbml/level3/version1/core" level="3" version="1"><model id="l">
+    <listOfCompartments><compartment id="c" size="1" constant="true"/></listOfCompartments><listOfSpecies>
+    <species id="A" compartment="c" initialConcentration="2" hasOnlySubstanceUnits="false" boundaryCondition="false" constant="false"/>
+    <species id="B" compartment="c" initialConcentration="1" hasOnlySubstanceUnits="false" boundaryCondition="false" constant="false"/>
+    </listOfSpecies><listOfReactions><reaction id="r" reversible="false" fast="false"><listOfReactants>
+    <speciesReference species="A" stoichiometry="1" constant="true"/></listOfReactants><kineticLaw><math xmlns="http://www.w3.org/1998/Math/MathML">
+    <apply><times/><ci>k</ci><ci>A</ci></apply></math><listOfLocalParameters><localParameter id="k" value="0.5"/></listOfLocalParameters>
+    </kineticLaw></reaction><reaction id="s" reversible="false" fast="false"><listOfReactants>
+    <speciesReference species="B" stoichiometry="1" constant="true"/></listOfReactants><kineticLaw><math xmlns="http://www.w3.org/1998/Math/MathML">
+    <apply><times/><ci>A</ci><ci>B</ci><ci>B</ci></apply></math></kineticLaw></reaction></listOfReactions></model></sbml>"""
+    bridge, question = attempt(ms.read(text))
+    assert bridge.eliminated == ("A",) and "r.k" not in {k.id for k in bridge.coarse.parameters}
+    assert ms.verify(Chain(bridge.fine, (bridge,)), question, points=8).worst < 1e-5
+
+
+def test_what_events_change_or_differs_in_decay_is_not_solved():
+    changed = DRUG.replace("end", "at (time > 1): kd = 2; at (time > 2): T = 1; end")
+    bridge, _ = attempt(changed)
+    assert set(bridge.eliminated) == {"Y"}
+    bridge, _ = attempt(DRUG.replace("yy: Y -> ; cell*m*Y", "yy: Y -> ; cell*(m + 0.1)*Y"))
+    assert "Y" not in bridge.eliminated
+
+
+def test_a_rate_that_may_vanish_in_the_region_is_not_divided_by():
+    text = "model v; species A, B; A = 1; B = 2; k = 1; q = 1; feed: -> A; k - q*A; out: B -> ; B*A; end"
+    bridge, _ = attempt(text, region={"k": (0.5, 2.0)})
+    assert bridge.eliminated == ("A",)
+    found, _ = attempt(text.replace("feed: -> A; k - q*A", "feed: A -> ; (k - q)*A"))
+    assert isinstance(found, Refusal)
+    found, _ = attempt(text, region={"q": ("0", "1")})
+    assert isinstance(found, Refusal)
+
+
+def test_the_small_model_refuses_a_start_for_which_it_was_not_made():
+    bridge, _ = attempt(DRUG)
+    with pytest.raises(InputError, match="Y = 1"):
+        bridge.carry({"Y": 1.0})
+
+
+def test_a_model_without_such_variables_is_refused():
+    found, _ = attempt("model n; species A, B; A = 1; B = 2; k = 1; r: A + B -> ; k*A*B*A; q: -> B; A; end")
+    assert isinstance(found, Refusal) and "linear equation of its own" in found.reason
+
+
+def test_biomodels_whose_variables_have_formulas(corpora):
+    for name, before, after in (("226", 13, 12), ("313", 11, 9)):
+        model = ms.read(corpora / "biomodels" / f"BIOMD0000000{name}.xml")
+        chain = ms.reduce(model, ms.Question(horizon=30.0), time_limit=0.5)
+        step = next(b for b in chain if b.name == "solve")
+        assert compile_model(step.fine).size == before and compile_model(step.coarse).size == after
