@@ -22,14 +22,8 @@ from manyscale.model.model import Model
 from manyscale.model.question import Question
 from manyscale.scales import Scales, resolve
 
-EXACT = (
-    absent,
-    prune,
-    lump,
-    lump_backward,
-    conserve,
-    solve,
-)  # cheap first; totals late, because they couple what can be lumped
+# cheap first; totals late, because they couple what can be lumped
+EXACT = (absent, prune, lump, lump_backward, conserve, solve)
 DEFAULT_LIMIT = 60.0  # seconds
 FOR_ADVICE = 0.3  # share of the time that may go into looking at smaller regions where nothing holds in the whole one
 WITH_ADVICE = "quasi_steady"  # whose refusals get such advice
