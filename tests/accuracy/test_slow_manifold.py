@@ -136,7 +136,7 @@ def test_totals_are_slow_coordinates_of_a_corrected_manifold_too():
 
 
 def test_the_search_turns_to_the_first_order_where_steady_states_miss_by_little():
-    text = "z' = -z; y' = -g*y + ((g - 1)*z + g*z^2)/(1 + z)^2; z = 2; y = 1; g = 20"
+    text = "z' = -z*(1 + 0.001*y); y' = -g*y + ((g - 1)*z + g*z^2)/(1 + z)^2; z = 2; y = 1; g = 20"
     question = ms.Question(observables=("z", "y"), horizon=6, tolerance=0.005, region=1.2)
     (bridge,) = ms.reduce(text, question).reductions
     assert bridge.name == "slow_manifold" and bridge.certificate.recipe["order"] == 1

@@ -14,7 +14,7 @@ import numpy as np
 from manyscale.bridges.ascent import ascend
 from manyscale.bridges.bridge import Bridge, Chain
 from manyscale.bridges.norm import Errors, grid
-from manyscale.bridges.promise import LEAST, promised
+from manyscale.bridges.promise import LEAST, UNSOUGHT, promised
 from manyscale.bridges.trials import Point, Trials, corners, slopes, spread, worse
 from manyscale.kernels import compile_model
 from manyscale.model.question import Question
@@ -69,7 +69,7 @@ class RegionSearch:
 
 @dataclass
 class Examination:
-    """Tests candidates against `trials`; a point fails with an error above tolerance / LEAST.
+    """Tests candidates against `trials`; a point fails with an error above `most`.
 
     climb: seconds that one candidate may spend climbing. blame: how often each point failed (those are tried first).
     """
@@ -110,7 +110,7 @@ class Examination:
         if failing is not None:
             self.blame[failing] = max(self.blame.values(), default=0) + 1
             why = errors.get(failing)
-            if why is not None and why.worst <= self._most:
+            if why is not None and why.worst <= self.most:
                 why = None
             return Examined(errors, self.trials.points[failing], why)
         worst = max((e.worst for e in errors.values()), default=float("inf"))
@@ -151,8 +151,9 @@ class Examination:
         return self.trials.points[k]
 
     @property
-    def _most(self) -> float:
-        return self.tolerance / LEAST
+    def most(self) -> float:
+        """The largest error at a training point with which a promise is possible."""
+        return self.tolerance / (LEAST if self.cornered else UNSOUGHT[0])
 
     def _replay(self, bridge: Bridge, errors: dict[int, Errors]) -> int | None:
         """Every training point, and where these say that it should be worse: the number of one that fails, or None."""
@@ -165,7 +166,7 @@ class Examination:
                 if trials.late and (turn or len(errors) >= POINTS[0]):
                     break
                 errors[k] = trials.error(bridge, trials.points[k])
-                if not errors[k].worst <= self._most:
+                if not errors[k].worst <= self.most:
                     return k
             if trials.late or turn == PUSHES:
                 break
@@ -208,7 +209,7 @@ class Examination:
             if sound is not None and not sound(point):
                 found = replace(found, worst=float("inf"), observable="")
             errors[k] = found
-            if not found.worst <= self._most:
+            if not found.worst <= self.most:
                 failing.append(k)
             return found.worst
 
@@ -221,6 +222,6 @@ class Examination:
         order = np.argsort(-np.abs(slopes(trials.points, known, box)))
         summit = ascend(
             error, trials.points[start].unit, errors[start].worst, order=order[: max(affordable, 4)].tolist(),
-            late=lambda: time.monotonic() > until, enough=self._most,
+            late=lambda: time.monotonic() > until, enough=self.most,
         )  # fmt: skip
         return (failing[0] if failing else None), summit.closed and affordable >= box

@@ -24,7 +24,7 @@ from manyscale.scales import Scales, resolve
 
 # cheap first; totals late, because they couple what can be lumped
 EXACT = (absent, prune, lump, lump_backward, conserve, solve)
-DEFAULT_LIMIT = 60.0  # seconds
+DEFAULT_LIMIT = 90.0  # seconds
 FOR_ADVICE = 0.3  # share of the time that may go into looking at smaller regions where nothing holds in the whole one
 WITH_ADVICE = "quasi_steady"  # whose refusals get such advice
 FOR_SUMS = 0.2  # share of the time kept for sums that nearly have equations of their own

@@ -21,7 +21,7 @@ from manyscale.bridges.trials import telling_rows
 from manyscale.kernels.kernel import Kernel
 from manyscale.model.model import Model
 
-LEAST_GAP = 4.1  # typical ratio of the slowest fast to the fastest slow rate below which nothing is called fast
+LEAST_GAP = 2.0  # typical ratio of the slowest fast to the fastest slow rate below which nothing is called fast
 SETTLED = 3.0  # decay times after which the initial layer counts as over
 DIRECTIONS = 2  # reactions tried per state as fast directions
 
@@ -152,11 +152,16 @@ def grow(survey: Survey, note: Callable[[float], None] | None = None) -> Split:
             best = wider
             continue
         if len(group) > 1:
-            half = len(group) // 2
-            stack += [group[half:], group[:half]]
+            stack += halves(group)
             continue
         best = _single(survey, best, group[0])
     return best
+
+
+def halves(group: list[int]) -> list[list[int]]:
+    """Both halves, as they are pushed on a stack: the first half comes off first."""
+    half = len(group) // 2
+    return [group[half:], group[:half]]
 
 
 def _single(survey: Survey, best: Split, state: int) -> Split:

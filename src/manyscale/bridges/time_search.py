@@ -15,13 +15,13 @@ import numpy as np
 from manyscale.bridges.bridge import Bridge, Chain
 from manyscale.bridges.certificate import Refusal
 from manyscale.bridges.endings import ending, in_words
-from manyscale.bridges.error_estimate import Estimate
+from manyscale.bridges.error_estimate import Estimate, Sampled
 from manyscale.bridges.examine import Examined, Note, RegionSearch
 from manyscale.bridges.explain import listed
 from manyscale.bridges.norm import Errors
 from manyscale.bridges.phase import phase_error
 from manyscale.bridges.promise import certified
-from manyscale.bridges.splits import LEAST_GAP, SETTLED, Survey, best_gap, fast_reactions, grow, ranking
+from manyscale.bridges.splits import LEAST_GAP, SETTLED, Survey, best_gap, fast_reactions, grow, halves, ranking
 from manyscale.bridges.time.network import build
 from manyscale.bridges.time.quasi_steady import LAYER_LENGTH, Draft, NoNetwork, barred, draft, unsuitable
 from manyscale.bridges.time.split import Split
@@ -32,10 +32,14 @@ from manyscale.model.question import Question
 NAME = "quasi_steady"
 ROUNDS, FEW_ROUNDS = 60, 12  # fast sets tried at most, as steady states and on the manifold of first order
 NEARLY = 5.0  # share of the tolerance that the estimate of a steady state may reach for the first order to be tried
-REGROWN = 6  # times that a set is grown anew after a failure that the estimate can see
+REGROWN = 6  # times that a set is grown anew after a failure that the estimate can see,
+REGROWING = 0.01  # where growing took no more than that share of the time limit
+HASTE = (
+    0.5  # by how much a set must keep below what a point allows, at the end of the time: later points then fail less
+)
 MOST_RUNS = 8  # fine runs on which sets are grown at a time
 PATIENCE, LEAST_PATIENCE = 1.5, 3.0  # a further search may take that many times the first one, and that many seconds
-SURVEYED = 4  # points whose runs sets are grown on from the start
+SURVEYED, LARGE = 4, 150  # points whose runs sets are grown on from the start; equations above which it is one
 TURNS = 6  # turning points of an observable above which the model counts as oscillating
 
 
@@ -124,7 +128,8 @@ class _TimeSearch(RegionSearch):
     def _points(self, survey: Survey) -> None:
         """Training points; the first ones join the survey."""
         self.examination.draw(self.begin, self.time_limit, lambda share, text: self.note(0.1 * share, text))
-        survey.runs = [*survey.runs, *(self.trials.sample(p) for p in self.trials.points[1:SURVEYED])]
+        more = self.trials.points[1:SURVEYED] if self.kernel.size <= LARGE else ()
+        survey.runs = [*survey.runs, *(self.trials.sample(p) for p in more)]
 
     # the loop
 
@@ -135,7 +140,9 @@ class _TimeSearch(RegionSearch):
         until = time.monotonic() + self.patience
         survey.deadline = min(survey.deadline, until)
         limit = survey.limit = share * self.tolerance
+        begin = time.monotonic()
         split = grow(survey)
+        cheap = time.monotonic() - begin < REGROWING * self.time_limit
         grown = 1
         for rounds in range(FEW_ROUNDS if order else ROUNDS):
             if len(split.fast) <= more_than or self.trials.late or time.monotonic() > until:
@@ -149,20 +156,54 @@ class _TimeSearch(RegionSearch):
             if isinstance(found, Bridge):
                 return found
             if found is None:  # no network, or no gap, with the last of them
-                split = split.prefix(len(split.fast) - 1)
+                split = split.prefix(_tenth_less(len(split.fast)))
                 continue
-            run = self.trials.sample(found)
+            point, most, decay = found
+            most *= 1.0 - HASTE * (time.monotonic() - self.begin) / self.time_limit
+            run = self.trials.sample(point)
             new = not any(run is known for known in survey.runs)
             if new:
                 survey.runs = [survey.runs[0], *survey.runs[1:][-(MOST_RUNS - 2) :], run]
-            foreseen = replace(survey, runs=[run], seen={}).judge(split)
-            if new and grown < REGROWN and (foreseen is None or foreseen.worst > limit):
+            again = new and cheap and grown < REGROWN and not survey.late
+            if again and self._foreseen(survey, run, split, limit):
                 grown += 1
                 survey.seen = {}
                 split = grow(survey)
             else:
-                split = self._without_worst(survey, split, run)
+                split = self._passing(survey, split, point, most, decay, order)
         return None
+
+    @staticmethod
+    def _foreseen(survey: Survey, run: Sampled, split: Split, limit: float) -> bool:
+        """Whether the estimate along a run sees that a split fails there."""
+        found = replace(survey, runs=[run], seen={}).judge(split)
+        return found is None or found.worst > limit
+
+    def _passing(
+        self, survey: Survey, split: Split, point: Point, most: float, decay: float, order: int
+    ) -> Split:  # fmt: skip
+        """As many of the fast variables as pass at a point where all of them together failed: halves that pass are kept,
+        others are halved again (group testing), the most relaxed first. decay: slowest rate of all of them."""
+
+        def passes(places: list[int]) -> bool:
+            part = split.only(sorted(places))
+            try:
+                if len(places) == len(split.fast) or not self._decays(survey, part, point):
+                    return False
+                made = self._drafted(part, decay, order, started=False)
+            except (NoNetwork, InputError):
+                return False
+            return self.trials.error(made.bridge, point).worst <= most
+
+        kept: list[int] = []
+        stack = [list(range(len(split.fast)))]
+        while stack and not self.trials.late:
+            group = stack.pop()
+            if passes(kept + group):
+                kept += group
+            elif len(group) > 1:
+                stack += halves(group)
+        return split.only(sorted(kept))
 
     def _by_formula(self, split: Split, order: int) -> Split:
         """Without the variables whose equations have no closed solution, the least relaxed of them first."""
@@ -178,31 +219,16 @@ class _TimeSearch(RegionSearch):
             split = split.without((places[-1],))
         return split
 
-    def _without_worst(self, survey: Survey, split: Split, run) -> Split:
-        """Without the variables whose elimination costs most at a run where it failed (one, or a tenth of them)."""
-        if len(split.fast) == 1:
-            return split.prefix(0)
-        alone = replace(survey, runs=[run], seen={})
-        costs = []
-        for k in range(len(split.fast)):
-            found = alone.judge(split.without((k,)))
-            costs.append(found.worst if found is not None else float("inf"))
-            if self.trials.late:
-                break
-        costs += [float("inf")] * (len(split.fast) - len(costs))
-        order = sorted(range(len(costs)), key=lambda k: (costs[k], -k))
-        return split.without(order[: max(1, len(split.fast) // 10)])
-
-    def _try(self, survey: Survey, split: Split, order: int = 0) -> Bridge | Point | None:
-        """Make the network and run it at every point: a bridge, a point where it fails, or None without a network."""
+    def _try(self, survey: Survey, split: Split, order: int = 0) -> Bridge | tuple[Point, float, float] | None:
+        """Make the network and run it at every point: a bridge; a point where it fails, the error that it may have there
+        and the slowest decay of the fast variables; or None without a network."""
         survey.seen = {}
         estimate = survey.judge(split)
         if estimate is None or estimate.typical_gap < LEAST_GAP or SETTLED / estimate.nu > self.layer:
             return None
         names = [self.system.states[i] for i in split.fast]
-        projected = min(self.layer, LAYER_LENGTH / estimate.nu)
         try:
-            made = draft(self.model, split, layer=projected, entry=self.layer, observables=self.trials.ids, order=order)
+            made = self._drafted(split, estimate.nu, order)
         except (NoNetwork, InputError) as reason:
             self._reject(names, str(reason).splitlines()[0])
             return None
@@ -211,8 +237,14 @@ class _TimeSearch(RegionSearch):
             if tested.why is not None and tested.why.worst < self.nearest[0]:
                 self.nearest = tested.why.worst, made.bridge
             self._reject(names, self._said(tested.why))
-            return tested.failing
+            return tested.failing, self.examination.most, estimate.nu
         return self._promise(made, estimate, tested, survey)
+
+    def _drafted(self, split: Split, decay: float, order: int, started: bool = True) -> Draft:
+        return draft(
+            self.model, split, layer=min(self.layer, LAYER_LENGTH / decay), entry=self.layer,
+            observables=self.trials.ids, order=order, started=started,
+        )  # fmt: skip
 
     def _said(self, why: Errors | None) -> str:
         if why is None or not why.observable:
@@ -222,17 +254,22 @@ class _TimeSearch(RegionSearch):
 
     def _decays(self, survey: Survey, split: Split, point: Point) -> bool:
         """Whether the fast variables decay along the run of a point (no fold, no lost stability)."""
-        return survey.least_decay(split, self.trials.times, point.states, point.parameters) > 0
+        return survey.least_decay(split, *self._path(point)) > 0
 
-    def _promise(self, made: Draft, estimate: Estimate, tested: Examined, survey: Survey) -> Bridge | Point | None:
+    def _path(self, point: Point) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return self.trials.times, point.states, point.parameters
+
+    def _promise(
+        self, made: Draft, estimate: Estimate, tested: Examined, survey: Survey
+    ) -> Bridge | tuple[Point, float, float] | None:
         errors, bound = tested.errors, tested.bound
-        if not self.examination.enough(errors):
+        if not self.examination.enough(errors) or not np.isfinite(bound):
             return None
         if bound > self.tolerance:
             self._reject(list(made.network.fast), f"bound {bound:.2g} from {len(errors)} points")
             worst = max(errors.values(), key=lambda e: e.worst)
             self.last = min(self.last, (bound, worst.observable))
-            return self.examination.worst(errors)
+            return self.examination.worst(errors), worst.worst * self.tolerance / bound, estimate.nu
         certificate = certified(self, made, estimate, list(errors.values()), bound, survey, tested.confirmed)
         if self.turning(self.trials.points[0]) > TURNS:
             phase = phase_error(made.bridge, self.question)
@@ -295,3 +332,7 @@ class _TimeSearch(RegionSearch):
 
 def _fast_count(found: Bridge | None) -> int:
     return 0 if found is None else len(found.certificate.recipe["fast"])
+
+
+def _tenth_less(count: int) -> int:
+    return count - max(1, count // 10)

@@ -24,7 +24,8 @@ from manyscale.model.question import Question
 
 RTOL = 1e-7
 SEED = 104_729
-PATIENCE, LEAST_STEPS = 8, 5_000  # a run may take that many times the steps of the nominal one
+PATIENCE, LEAST_STEPS = 8, 5_000  # a run may take that many times the steps of the nominal one,
+COARSE_PATIENCE, LEAST_COARSE = 3, 1_500  # and one of a coarse model that many times those of the fine one there
 DENSE = 2_000  # times at which the runs for estimates are looked at
 CORNERS = 128  # of a box, at most
 FURTHER = 1.25  # times as far along the fit as any drawn point
@@ -40,6 +41,7 @@ class Point:
     rows: np.ndarray  # (observables, times)
     states: np.ndarray
     parameters: np.ndarray
+    steps: int = 3_000_000  # of the fine run
     errors: dict[int, Errors] = field(default_factory=dict)
     sample: Sampled | None = None
 
@@ -84,7 +86,7 @@ class Trials:
         if not self.points:
             self.steps = PATIENCE * int(run.stats.get("steps", 0)) + LEAST_STEPS
         self.seconds = max(self.seconds, time.monotonic() - begin)
-        point = Point(unit, start, rows, run.states, run.parameters)
+        point = Point(unit, start, rows, run.states, run.parameters, int(run.stats.get("steps", self.steps)))
         self.points.append(point)
         return point
 
@@ -117,7 +119,8 @@ class Trials:
         try:
             start = carry(bridge, point.values)
             kernel = compile_model(bridge.coarse)
-            run = simulate_ode(kernel, self.times, values=start, rtol=rtol, max_steps=self.steps)
+            steps = COARSE_PATIENCE * point.steps + LEAST_COARSE
+            run = simulate_ode(kernel, self.times, values=start, rtol=rtol, max_steps=steps)
             found = observed(bridge, run, self.ids)
         except ManyscaleError as failure:
             return Errors({}, float("inf"), f"the coarse model cannot be run: {str(failure)[:200]}", 0.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from manyscale.errors import SimulationError
@@ -72,20 +74,40 @@ def _relaxed(kernel: Kernel, t: float, y: np.ndarray, p: np.ndarray) -> np.ndarr
         if j in fast:
             matrix[i, j] = float(x)
     matrix *= _amount_factors(kernel, t, y, p)[:, None]
+    found = relaxed(
+        lambda state: matrix @ kernel.rates(t, state, p),
+        lambda state: matrix @ kernel.rate_jacobian(t, state, p),
+        y,
+        size_of_terms=lambda state: np.abs(matrix).max() * (1 + np.abs(kernel.rates(t, state, p)).max()),
+    )
+    if found is None:
+        raise SimulationError(f"the fast reactions find no equilibrium at t = {t:g}; make them ordinary reactions")
+    return found
+
+
+def relaxed(
+    flow: Callable[[np.ndarray], np.ndarray], slope: Callable[[np.ndarray], np.ndarray], y: np.ndarray, *,
+    size_of_terms: Callable[[np.ndarray], float], steps: int = 2000,
+) -> np.ndarray | None:  # fmt: skip
+    """Where y' = flow(y) leads from y, what is positive staying so; None where it comes to no rest.
+
+    By implicit Euler steps that grow, so that unlike Newton's method it cannot end at an equilibrium from which the flow
+    leads away (pseudo-transient continuation: Kelley & Keyes, SIAM J. Numer. Anal. 35:508, 1998). slope: (n, n), of the
+    flow. size_of_terms: of what is added up in the flow, which says what counts as zero.
+    """
     positive = y >= 0
-
-    def flow(state: np.ndarray) -> np.ndarray:
-        return matrix @ kernel.rates(t, state, p)
-
-    speed = np.abs(flow(y))
-    if not speed.any():
+    now = flow(y)
+    speed = np.abs(now).max(initial=0.0)
+    if not speed:
         return y
     size = max(np.abs(y).max(), 1e-300)
-    step = 0.01 * size / speed.max()
-    identity, quiet = np.eye(kernel.size), 0
-    for _ in range(2000):
-        slope = matrix @ kernel.rate_jacobian(t, y, p)
-        trial = y + np.linalg.solve(identity / step - slope, flow(y))
+    step = 0.01 * size / speed
+    identity, quiet = np.eye(len(y)), 0
+    for _ in range(steps):
+        try:
+            trial = y + np.linalg.solve(identity / step - slope(y), now)
+        except np.linalg.LinAlgError:
+            trial = np.full_like(y, np.nan)
         change = np.abs(trial - y).max()
         if not np.isfinite(trial).all() or (trial[positive] < -1e-14 * size).any() or change > 0.2 * size:
             step *= 0.3
@@ -93,15 +115,12 @@ def _relaxed(kernel: Kernel, t: float, y: np.ndarray, p: np.ndarray) -> np.ndarr
                 break
             continue
         y = np.where(positive, np.maximum(trial, 0.0), trial)
+        now = flow(y)
         step = min(step * 3.0, 1e250)
         quiet = quiet + 1 if change <= 1e-15 * size else 0
-        if quiet >= 3 and np.abs(flow(y)).max() <= 1e-12 * np.abs(matrix).max() * (
-            1 + np.abs(kernel.rates(t, y, p)).max()
-        ):
+        if quiet >= 3 and np.abs(now).max() <= 1e-12 * size_of_terms(y):
             return y
-    if np.abs(flow(y)).max() <= 1e-8 * speed.max():
-        return y
-    raise SimulationError(f"the fast reactions find no equilibrium at t = {t:g}; make them ordinary reactions")
+    return y if np.abs(now).max() <= 1e-8 * speed else None
 
 
 def _amount_factors(kernel: Kernel, t: float, y: np.ndarray, p: np.ndarray) -> np.ndarray:

@@ -84,14 +84,21 @@ def _match(touched: list[set[str]]) -> dict[str, int]:
 
 
 def _solve_linear(rule: Expr, variable: str, work) -> Expr | None:
-    """x from a*x + b = 0, where neither a nor b depends on x."""
+    """x from a*x + b = 0, where neither a nor b depends on x, and a does not vanish wherever some species are zero."""
     split = linear_split(rule, variable)
     if split is None:
         return None
     slope, rest = split
-    if slope == ZERO or variable in reach(slope, work) | reach(rest, work):
+    if slope == ZERO or _vanishes_with_variables(slope, work) or variable in reach(slope, work) | reach(rest, work):
         return None
     return mul(-1.0, rest, power(slope, MINUS_ONE))
+
+
+def _vanishes_with_variables(slope: Expr, work) -> bool:
+    """Whether every term has a species or parameter that changes: 0/0 where all of them are zero, as at many a start."""
+    moving = {part.id for part in (*work.model.species, *work.model.parameters) if not part.constant}
+    terms = slope.terms if isinstance(slope, Add) else (slope,)
+    return all(moving & ({*symbols(term)} | reach(term, work)) for term in terms)
 
 
 def linear_split(expr: Expr, name: str) -> tuple[Expr, Expr] | None:

@@ -13,17 +13,22 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from manyscale.bridges.compose import settable
+from manyscale.engines.consistent import relaxed
 from manyscale.engines.ode import simulate_ode
 from manyscale.errors import SimulationError
 from manyscale.kernels import compile_model
 from manyscale.kernels.interpret import evaluate
-from manyscale.model.expr import Expr
+from manyscale.kernels.kernel import Kernel
+from manyscale.model.algebra import differentiate
+from manyscale.model.expr import Expr, symbols
 from manyscale.model.model import Model
 
 ROUNDS = 6
 CLOSE = 1e-7  # relative agreement at the end of the layer that is enough
 RTOL = 1e-8
-MOST_STEPS = 50_000  # of a run over the layer, which is short
+MOST_STEPS = 50_000  # of a run of the fine model over the layer, which is short
+COARSE_PATIENCE, LEAST_COARSE = 4, 500  # the coarse model may take that many times its steps
+SETTLING = 300  # implicit steps in which the fast variables come to rest
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,9 @@ class LayerProjection:
     """Values of the fine model by id -> initial values and parameters of the coarse one, by id.
 
     restrict: slow coordinate -> formula over fine ids. guesses: variable of an algebraic equation -> the fine model's id
-    near whose value at the end of the layer it starts ("": near 0). time: length of the layer; 0 restricts without projecting.
+    near whose value it starts ("": near 0): where the fast variables come to rest while the slow coordinates stand still
+    (the layer problem of Tikhonov's theorem), or, if they do not, at the end of the layer. time: length of the layer; 0 restricts without projecting.
+    own: total -> the species that makes up for what is bound.
     required: relative agreement at the end of the layer without which there is no answer (SimulationError); None: the
     uncorrected start is the answer then.
     """
@@ -44,6 +51,7 @@ class LayerProjection:
     time: float
     positive: tuple[str, ...] = field(default=())
     required: float | None = None
+    own: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self, values: Mapping[str, float]) -> dict[str, float]:
         start = self._slow(values)
@@ -57,19 +65,51 @@ class LayerProjection:
         run = simulate_ode(fine, np.array([0.0, self.time]), values=begin, rtol=RTOL, max_steps=MOST_STEPS)
         end_values = {id: float(run[id][-1]) for id in fine.names}
         goal = self._slow(end_values)
-        new |= {id: end_values.get(near, 0.0) for id, near in self.guesses.items()}
+        rest = self._at_rest(fine, begin) or end_values
+        new |= {id: rest.get(near, 0.0) for id, near in self.guesses.items()}
         try:
-            corrected = self._corrected(values, new, start, goal)
+            steps = COARSE_PATIENCE * int(run.stats.get("steps", MOST_STEPS)) + LEAST_COARSE
+            corrected = self._corrected(values, new, start, goal, steps)
         except SimulationError:
             if self.required is not None:
                 raise
             corrected = start
         return {**new, **dict(zip(self.restrict, corrected))}
 
+    def _at_rest(self, fine: Kernel, begin: Mapping[str, float]) -> dict[str, float] | None:
+        """The fine model's values once its fast variables have relaxed with the slow coordinates held; None without
+        algebraic equations, and where they do not come to rest."""
+        if not any(self.guesses.values()):
+            return None
+        y, p = fine.initial(begin)
+        motion = self._motion(fine, y, p)
+        found = relaxed(
+            lambda x: motion @ fine.rhs(0.0, x, p),
+            lambda x: motion @ fine.jacobian(0.0, x, p),
+            y,
+            size_of_terms=lambda x: float(np.max(np.abs(fine.jacobian(0.0, x, p)) @ np.abs(x), initial=0.0)),
+            steps=SETTLING,
+        )
+        return None if found is None else fine.values(0.0, found, p)
+
+    def _motion(self, fine: Kernel, y: np.ndarray, p: np.ndarray) -> np.ndarray:
+        """What is left of x' when the slow coordinates are held: of a total, its own species makes up for what is bound."""
+        index, values = fine.system.state_index, fine.values(0.0, y, p)
+        motion = np.eye(fine.size)
+        for id, formula in self.restrict.items():
+            own = self.own.get(id, id)
+            motion[index[own]] = 0.0
+            for s in symbols(formula) & set(index) if own != id else ():
+                slope = float(evaluate(differentiate(formula, s), 0.0, values))
+                motion[index[own], index[s]] = 0.0 if s == own else -slope
+            if own != id:
+                motion[index[own]] /= float(evaluate(differentiate(formula, own), 0.0, values))
+        return motion
+
     def _slow(self, values: Mapping[str, float]) -> np.ndarray:
         return np.array([float(evaluate(formula, 0.0, values)) for formula in self.restrict.values()])
 
-    def _corrected(self, values, new, start: np.ndarray, goal: np.ndarray) -> np.ndarray:
+    def _corrected(self, values, new, start: np.ndarray, goal: np.ndarray, steps: int) -> np.ndarray:
         """The start from which the coarse model reaches the goal; the uncorrected one where that does not converge."""
         coarse = compile_model(self.coarse)
         known = [id for id in settable(self.coarse) if id not in self.restrict and id not in new]
@@ -81,7 +121,7 @@ class LayerProjection:
         for _ in range(ROUNDS):
             given = {**fixed, **new, **dict(zip(ids, guess))}
             run = simulate_ode(
-                coarse, np.array([0.0, self.time]), values=free(coarse, given), rtol=RTOL, max_steps=MOST_STEPS
+                coarse, np.array([0.0, self.time]), values=free(coarse, given), rtol=RTOL, max_steps=steps
             )
             miss = goal - np.array([float(run[id][-1]) for id in ids])
             worst = float(np.max(np.abs(miss) / size, initial=0.0))

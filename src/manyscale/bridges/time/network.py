@@ -265,9 +265,9 @@ class _Writer:
         species += [self._total(t) for t in self.totals]
         like = {id: fine[y] if y else Parameter(id) for id, (y, _) in self.extra.items()}
         start = {id: 0.0 if formula is None else None for id, (_, formula) in self.extra.items()}
-        species += [replace(s, id=id, name="", boundary=True, constant=False, initial=start[id])
+        species += [replace(s, id=id, name="", meta=None, boundary=True, constant=False, initial=start[id])
                     for id, s in like.items() if isinstance(s, Species)]  # fmt: skip
-        added = [replace(k, id=id, name="", constant=False, value=start[id])
+        added = [replace(k, id=id, name="", meta=None, constant=False, value=start[id])
                  for id, k in like.items() if isinstance(k, Parameter)]  # fmt: skip
         rules = [r for r in fine.rules if r.variable not in self.determined]
         rules += [Rule("assignment", f, id, name="quasi-steady state") for id, f in self.rules.items()]
@@ -275,9 +275,12 @@ class _Writer:
                   if f is not None]  # fmt: skip
         rules += [Rule("algebraic", g, name=f"steady state of {y}") for y, g in self.closure.equations.items()]
         old = {key: self._parameter(key) for key in self.promoted}
-        parameters = tuple(replace(p, constant=False) if p.id in self.determined else p for p in fine.parameters)
+        parameters = tuple(
+            replace(p, constant=p.id not in self.determined and self._still(p.id)) for p in fine.parameters
+        )
         coarse = fine.replace(
             species=tuple(species), rules=tuple(rules), parameters=(*parameters, *old.values(), *added),
+            compartments=tuple(replace(c, constant=self._still(c.id)) for c in fine.compartments),
             initial_assignments=tuple(a for a in fine.initial_assignments if a.symbol not in self.determined),
             reactions=tuple(self._reaction(j, r) for j, r in enumerate(fine.reactions)),
         )  # fmt: skip
@@ -285,9 +288,15 @@ class _Writer:
 
     def _species(self, species: Species) -> Species:
         if species.id not in self.determined:
-            return species
+            return replace(species, constant=True) if self._still(species.id) else species
         keep = species.initial if species.id in self.closure.equations else None
         return replace(species, boundary=True, constant=False, initial=keep)
+
+    def _still(self, id: str) -> bool:
+        """Whether nothing changes it: it must not be left free for an equation to determine."""
+        ruled = any(rule.variable == id for rule in self.fine.rules)
+        assigned = any(target == id for event in self.fine.events for target, _ in event.assignments)
+        return id in self.system.parameter_index and not ruled and not assigned
 
     def _total(self, total: Total) -> Species:
         first = self.fine[total.species]

@@ -114,13 +114,17 @@ def barred(model: Model, system: System) -> dict[int, str]:
 
 
 def draft(model: Model, split: Split, *, layer: float, entry: float | None = None,
-          observables: Sequence[str] = (), order: int = 0) -> Draft:  # fmt: skip
+          observables: Sequence[str] = (), order: int = 0, started: bool = True) -> Draft:  # fmt: skip
     """The bridge of a split without promises. layer: time of the projection; entry: time from which eliminated
-    variables count (default: the same). Raises NoNetwork."""
+    variables count (default: the same). Without `started` the coarse model has no start of its own, only those that are
+    carried to it. Raises NoNetwork."""
     kernel = compile_model(model)
     network = build(model, kernel.system, split, observables, order)
     entry = layer if entry is None else entry
-    project = LayerProjection(model, network.model, network.restrict, network.parameters, network.guesses, layer)
+    own = {t.id: t.species for t in network.totals}
+    project = LayerProjection(
+        model, network.model, network.restrict, network.parameters, network.guesses, layer, own=own
+    )
     name = "slow_manifold" if order else "total_quasi_steady" if network.totals else "quasi_steady"
     gone = (*network.fast, *network.computed)
     bridge = Bridge(
@@ -129,7 +133,8 @@ def draft(model: Model, split: Split, *, layer: float, entry: float | None = Non
         eliminated=gone, layer_species=tuple(followers(model, gone)), layer_time=entry,
         project=project,
     )  # fmt: skip
-    bridge = replace(bridge, coarse=_started(bridge))
+    if started:
+        bridge = replace(bridge, coarse=_started(bridge))
     return Draft(replace(bridge, project=replace(project, coarse=bridge.coarse)), network, split, order)
 
 

@@ -41,7 +41,10 @@ class Split:
 
     def without(self, places) -> Split:
         """Without the fast variables at these places of `fast`."""
-        keep = [k for k in range(len(self.fast)) if k not in places]
+        return self.only([k for k in range(len(self.fast)) if k not in places])
+
+    def only(self, keep: Sequence[int]) -> Split:
+        """With the fast variables at these places of `fast` alone."""
         return Split(self.size, tuple(self.fast[k] for k in keep), tuple(self.directions[k] for k in keep))
 
     def prefix(self, count: int) -> Split:
