@@ -56,11 +56,12 @@ Ragged places_of(const std::vector<int32_t>& list, int count) {
 }
 
 std::shared_ptr<LeapModel> make_model(const Formulas& rates, const Formulas& slopes, const Formulas& condition,
-                                      Ints changed_start, Ints changed, Ints change, Ints reads_start, Ints reads,
-                                      Ints partner) {
+                                      bool condition_timed, Ints changed_start, Ints changed, Ints change,
+                                      Ints reads_start, Ints reads, Ints partner) {
   auto model = std::make_shared<LeapModel>();
   model->states = rates.states, model->parameters = rates.parameters;
   model->rates.formulas = rates, model->slopes.formulas = slopes, model->condition.formulas = condition;
+  model->condition_timed = condition_timed;
   model->reactions = model->rates.count();
   model->changed = {ints(changed_start), ints(changed)};
   model->change = ints(change);
@@ -72,7 +73,7 @@ std::shared_ptr<LeapModel> make_model(const Formulas& rates, const Formulas& slo
     for (int e = model->changed.start[j]; e < model->changed.start[j + 1]; ++e) model->reaction[e] = j;
   if (model->changed.count() != model->reactions || model->reads.count() != model->reactions ||
       static_cast<int>(model->partner.size()) != model->reactions ||
-      static_cast<int>(model->reads.item.size()) != model->slopes.count() || model->condition.count() > 1)
+      static_cast<int>(model->reads.item.size()) != model->slopes.count())
     throw std::invalid_argument("one list per reaction, one slope per read state");
   return model;
 }
@@ -121,7 +122,8 @@ void work(const Job& job, Outcome& outcome, std::atomic<int64_t>& next, Patience
   for (int64_t k; outcome.failed.load() < 0 && (k = next.fetch_add(1)) < job.paths;) {
     double* out = job.out + static_cast<size_t>(k) * rows * n;
     Path path(job.model, job.p, job.scale, job.settings, job.seed, job.first + k);
-    outcome.ends[k] = path.run(job.counts, {job.times.data(), rows, out}, go_on);
+    path.start(0.0, job.counts);
+    outcome.ends[k] = path.advance(job.times.back(), {job.times.data(), rows, out}, go_on);
     const LeapTally& tally = path.tally();
     outcome.leaps += tally.leaps, outcome.jumps += tally.jumps, outcome.rejected += tally.rejected;
     outcome.implicit += tally.implicit, outcome.touched += tally.touched;
@@ -153,13 +155,14 @@ void run_all(const Job& job, Outcome& outcome, Patience& patience, int threads) 
 // Paths `first`, `first + 1`, ... from the same start; out: (paths, times, states); passed: (paths,) times at which the
 // condition became true, left alone where it did not. Returns (tally, status, path, t, reaction) of the first failure.
 static nb::tuple run_leaps(std::shared_ptr<LeapModel> model, bool gaussian, const std::string& scheme, double epsilon,
-                           double step, int parts, Reals p, Reals scale, Reals counts, Reals times, uint64_t seed,
-                           uint64_t first, Writable out, Writable passed, int threads, int64_t most_steps) {
+                           double step, int parts, double longest, double look, Reals p, Reals scale, Reals counts, Reals times,
+                           uint64_t seed, uint64_t first, Writable out, Writable passed, int threads,
+                           int64_t most_steps) {
   const size_t n = model->states;
   if (out.ndim() != 3 || out.shape(1) != times.size() || out.shape(2) != n || passed.size() != out.shape(0) ||
       counts.size() != n || scale.size() != n || p.size() != static_cast<size_t>(model->parameters) || !times.size())
     throw std::invalid_argument("out is (paths, times, states), passed (paths,)");
-  Job job{model, p.data(), scale.data(), counts.data(), reals(times), {scheme_of(scheme), epsilon, step, parts, most_steps, gaussian},
+  Job job{model, p.data(), scale.data(), counts.data(), reals(times), {scheme_of(scheme), epsilon, step, parts, most_steps, gaussian, longest, look},
           seed, first, static_cast<int64_t>(out.shape(0)), out.data(), passed.data()};
   Outcome outcome;
   outcome.ends.resize(job.paths);
@@ -178,16 +181,67 @@ static nb::tuple run_leaps(std::shared_ptr<LeapModel> model, bool gaussian, cons
   return nb::make_tuple(tally, word(end.status), static_cast<int64_t>(first) + bad, end.t, end.blame);
 }
 
+// One path that is stopped at events: `advance` returns (status, t, rows written, reaction).
+template <class Path>
+static void bind_path(nb::module_& m, const char* name) {
+  nb::class_<Path>(m, name)
+      .def("__init__",
+           [](Path* self, std::shared_ptr<LeapModel> model, const std::string& scheme, double epsilon, double step,
+              double longest, double look, Reals p, Reals scale, uint64_t seed, uint64_t stream, int64_t most_steps) {
+             if (p.size() != static_cast<size_t>(model->parameters) || scale.size() != static_cast<size_t>(model->states))
+               throw std::invalid_argument("p or scale does not fit the model");
+             const LeapSettings settings{scheme_of(scheme), epsilon, step, 1, most_steps,
+                                         std::is_same_v<Path, LangevinPath>, longest, look};
+             new (self) Path(model, p.data(), scale.data(), settings, seed, stream);
+           })
+      .def("set_parameters",
+           [](Path& path, Reals p, Reals scale) {
+             const LeapModel& model = path.field().model();
+             if (p.size() != static_cast<size_t>(model.parameters) || scale.size() != static_cast<size_t>(model.states))
+               throw std::invalid_argument("p or scale does not fit the model");
+             path.field().set_parameters(p.data(), scale.data());
+           })
+      .def("start",
+           [](Path& path, double t, Reals counts, Bytes truths) {
+             const LeapModel& model = path.field().model();
+             if (counts.size() != static_cast<size_t>(model.states) ||
+                 truths.size() != static_cast<size_t>(model.condition.count()))
+               throw std::invalid_argument("one count per state, one truth per condition");
+             path.field().set_reference(truths.data());
+             path.start(t, counts.data());
+           })
+      .def("advance",
+           [](Path& path, double end, Reals times, Writable out) {
+             if (out.ndim() != 2 || out.shape(0) < times.size() ||
+                 out.shape(1) != static_cast<size_t>(path.field().model().states))
+               throw std::invalid_argument("out is (times, states)");
+             nb::gil_scoped_release release;
+             Patience patience;
+             const LeapEnd now = path.advance(end, {times.data(), static_cast<int>(times.size()), out.data()},
+                                              [&] { return patience.go_on(true); });
+             nb::gil_scoped_acquire acquire;
+             if (patience.stopped()) throw nb::python_error();
+             return nb::make_tuple(word(now.status), now.t, path.written(), now.blame);
+           })
+      .def("counts", [](Path& path) { return array_of(path.counts().data(), path.counts().size()); })
+      .def("tally", [](Path& path) {
+        const LeapTally& tally = path.tally();
+        return nb::make_tuple(tally.leaps, tally.jumps, tally.rejected, tally.implicit, tally.touched);
+      });
+}
+
 void bind_leap(nb::module_& m) {
+  bind_path<LeapPath>(m, "LeapPath");
+  bind_path<LangevinPath>(m, "LangevinPath");
   nb::class_<LeapModel>(m, "LeapModel").def("set_compiled", [](LeapModel& model, const std::string& what,
                                                               uintptr_t address, int slots) {
     Outputs& outputs = what == "rates" ? model.rates : what == "slopes" ? model.slopes : model.condition;
     outputs.compiled = reinterpret_cast<CompiledFunction>(address);
     outputs.compiled_slots = slots;
   });
-  m.def("make_leap_model", &make_model, "rates"_a, "slopes"_a, "condition"_a, "changed_start"_a, "changed"_a,
+  m.def("make_leap_model", &make_model, "rates"_a, "slopes"_a, "condition"_a, "condition_timed"_a, "changed_start"_a, "changed"_a,
         "change"_a, "reads_start"_a, "reads"_a, "partner"_a);
-  m.def("run_leaps", &run_leaps, "model"_a, "gaussian"_a, "scheme"_a, "epsilon"_a, "step"_a, "parts"_a, "p"_a,
+  m.def("run_leaps", &run_leaps, "model"_a, "gaussian"_a, "scheme"_a, "epsilon"_a, "step"_a, "parts"_a, "longest"_a, "look"_a, "p"_a,
         "scale"_a, "counts"_a, "times"_a, "seed"_a, "first"_a, "out"_a, "passed"_a, "threads"_a, "most_steps"_a);
   m.def("draws", [](const std::string& law, double mean, double chance, uint64_t seed, int count) {
     Philox random(seed, 0);

@@ -20,7 +20,12 @@ OutputValues::OutputValues(const Outputs& outputs, const double* p)
   const Formulas& f = outputs.formulas;
   if (slots_.empty()) return;
   std::copy(f.constants.begin(), f.constants.end(), slots_.begin() + f.first_constant);
-  std::copy_n(p, f.parameters, slots_.begin() + f.states + 1);
+  set_parameters(p);
+}
+
+void OutputValues::set_parameters(const double* p) {
+  const Formulas& f = outputs_->formulas;
+  if (!slots_.empty()) std::copy_n(p, f.parameters, slots_.begin() + f.states + 1);
 }
 
 const double* OutputValues::at(double t, const double* state) {
@@ -50,7 +55,13 @@ LeapField::LeapField(std::shared_ptr<const LeapModel> model, const double* p, co
       residual_(model_->states),
       rate_values_(model_->rates, p),
       slope_values_(model_->slopes, p),
-      condition_values_(model_->condition, p) {}
+      condition_values_(model_->condition, p),
+      reference_(model_->condition.count(), 0) {}
+
+void LeapField::set_parameters(const double* p, const double* scale) {
+  std::copy_n(scale, scale_.size(), scale_.begin());
+  rate_values_.set_parameters(p), slope_values_.set_parameters(p), condition_values_.set_parameters(p);
+}
 
 const double* LeapField::to_state(const double* counts) {
   for (size_t i = 0; i < state_.size(); ++i) state_[i] = counts[i] * scale_[i];
@@ -62,7 +73,18 @@ void LeapField::rates(double t, const double* counts, double* rates) {
 }
 
 bool LeapField::condition(double t, const double* counts) {
-  return *condition_values_.at(t, to_state(counts)) != 0.0;
+  const double* truths = condition_values_.at(t, to_state(counts));
+  for (size_t k = 0; k < reference_.size(); ++k)
+    if ((truths[k] != 0.0) != (reference_[k] != 0)) return true;
+  return false;
+}
+
+double LeapField::first_true(double from, double to, const double* counts) {
+  while (true) {
+    const double middle = 0.5 * (from + to);
+    if (middle <= from || middle >= to || to - from < 1e-300) return to;
+    (condition(middle, counts) ? to : from) = middle;
+  }
 }
 
 void LeapField::find_slopes(double t, const double* counts) {

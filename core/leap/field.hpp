@@ -19,7 +19,8 @@ struct Outputs {
 
 struct LeapModel {
   int states = 0, parameters = 0, reactions = 0;
-  Outputs rates, slopes, condition;  // condition: true where the path shall stop; may have no output
+  Outputs rates, slopes, condition;  // condition: truths; the path stops where one differs from its reference
+  bool condition_timed = false;      // some truth depends on time itself
   Ragged changed;                    // states that a reaction changes
   std::vector<int32_t> change;       // by how many molecules
   std::vector<int32_t> reaction;     // of each place in `changed`
@@ -31,6 +32,7 @@ struct LeapModel {
 class OutputValues {
  public:
   OutputValues(const Outputs& outputs, const double* p);
+  void set_parameters(const double* p);
   const double* at(double t, const double* state);
 
  private:
@@ -45,7 +47,12 @@ class LeapField {
   const LeapModel& model() const { return *model_; }
   double scale(int state) const { return scale_[state]; }
   void rates(double t, const double* counts, double* rates);
+  // Whether a truth differs from its reference (all false until told otherwise).
   bool condition(double t, const double* counts);
+  void set_reference(const uint8_t* truths) { reference_.assign(truths, truths + reference_.size()); }
+  void set_parameters(const double* p, const double* scale);
+  // The first time after `from` at which the condition holds by the passage of time alone, where it does at `to`.
+  double first_true(double from, double to, const double* counts);
 
   // Largest allowed change of each species: max(epsilon x / g, 1) molecules, so that each propensity changes by a share
   // `epsilon` at most (Cao, Gillespie & Petzold, J. Chem. Phys. 124:044109, 2006). g of a species is the largest sum of
@@ -72,6 +79,7 @@ class LeapField {
   std::shared_ptr<const LeapModel> model_;
   std::vector<double> scale_, state_, slopes_, bounds_, spread_bounds_, mean_, spread_, elasticity_, point_, residual_;
   OutputValues rate_values_, slope_values_, condition_values_;
+  std::vector<uint8_t> reference_;
   DenseLu lu_;
   double own_return(int reaction) const;
   void find_slopes(double t, const double* counts);

@@ -20,29 +20,37 @@ LangevinPath::LangevinPath(std::shared_ptr<const LeapModel> model, const double*
   noise_.resize(m), every_.assign(m, 1);
 }
 
-LeapEnd LangevinPath::run(const double* counts, const LeapRows& rows, const std::function<bool()>& go_on) {
+LeapEnd LangevinPath::advance(double end, const LeapRows& rows, const std::function<bool()>& go_on) {
   const LeapModel& model = field_.model();
   const int n = model.states;
   const bool watching = model.condition.count() > 0;
-  const double end = rows.times[rows.count - 1];
-  counts_.assign(counts, counts + n);
   point_.resize(n);
-  int written = 0;
+  written_ = 0;
   if (watching && field_.condition(t_, counts_.data())) return {LeapStatus::passed, t_, -1};
   for (int64_t step = 0;; ++step) {
-    for (; written < rows.count && rows.times[written] <= t_; ++written)
-      for (int i = 0; i < n; ++i) rows.out[static_cast<size_t>(written) * n + i] = counts_[i] * field_.scale(i);
+    for (; written_ < rows.count && rows.times[written_] <= t_; ++written_)
+      for (int i = 0; i < n; ++i) rows.out[static_cast<size_t>(written_) * n + i] = counts_[i] * field_.scale(i);
     if (t_ >= end) return {LeapStatus::reached, t_, -1};
     if (step >= settings_.most_steps) return {LeapStatus::step_limit, t_, -1};
     if (step % kLook == kLook - 1 && !go_on()) return {LeapStatus::interrupted, t_, -1};
     if (!find_rates(t_, counts_.data(), rates_)) return {LeapStatus::not_finite, t_, blame_};
     const LeapStatus law = clipped_ ? whole_rates() : LeapStatus::reached;
     if (law != LeapStatus::reached) return {law, t_, blame_};
-    const double stop = rows.times[written], left = stop - t_;
+    double stop = written_ < rows.count ? rows.times[written_] : end, left = stop - t_;
     const StepChoice choice =
         choose_step(field_, t_, counts_.data(), rates_.data(), every_, settings_, left, watching);
     now_ = choice.scheme;
-    const double tau = std::min(choice.step, left);
+    double length = choice.step;
+    if (settings_.longest > 0.0 && settings_.step == 0.0) {
+      steady_ = steady_time(field_, t_, counts_.data(), rates_.data(), now_, settings_, 2.0 * steady_, later_);
+      length = std::min(length, steady_);
+    }
+    if (watching && settings_.look > 0.0) length = std::min(length, settings_.look);
+    if (model.condition_timed) {  // to where time alone makes the condition true
+      const double next = t_ + std::min(length, left);
+      if (field_.condition(next, counts_.data())) stop = field_.first_true(t_, next, counts_.data()), left = stop - t_;
+    }
+    const double tau = std::min(length, left);
     double done = tau;
     while (!advance(done)) {  // Newton's method did not converge
       done *= 0.5;

@@ -24,17 +24,15 @@ LeapPath::LeapPath(std::shared_ptr<const LeapModel> model, const double* p, cons
   critical_.resize(m), loose_.resize(m), clocks_.resize(m);
 }
 
-LeapEnd LeapPath::run(const double* counts, const LeapRows& rows, const std::function<bool()>& go_on) {
+LeapEnd LeapPath::advance(double end, const LeapRows& rows, const std::function<bool()>& go_on) {
   const LeapModel& model = field_.model();
   const int n = model.states;
-  const bool watching = model.condition.count() > 0;
-  const double end = rows.times[rows.count - 1];
-  counts_.assign(counts, counts + n);
+  const bool watching = model.condition.count() > 0, timed = settings_.longest > 0.0;
   moved_.resize(n);
-  int written = 0;
+  written_ = 0;
   const auto write = [&](bool all) {
-    for (; written < rows.count && (all || rows.times[written] <= t_); ++written)
-      for (int i = 0; i < n; ++i) rows.out[static_cast<size_t>(written) * n + i] = counts_[i] * field_.scale(i);
+    for (; written_ < rows.count && (all || rows.times[written_] <= t_); ++written_)
+      for (int i = 0; i < n; ++i) rows.out[static_cast<size_t>(written_) * n + i] = counts_[i] * field_.scale(i);
   };
   if (watching && field_.condition(t_, counts_.data())) return {LeapStatus::passed, t_, -1};
   for (int64_t step = 0;; ++step) {
@@ -43,23 +41,25 @@ LeapEnd LeapPath::run(const double* counts, const LeapRows& rows, const std::fun
     if (step >= settings_.most_steps) return {LeapStatus::step_limit, t_, -1};
     if (step % kLook == kLook - 1 && !go_on()) return {LeapStatus::interrupted, t_, -1};
     LeapEnd failure{LeapStatus::reached, t_, -1};
-    if (!sum_rates(failure)) return failure;
-    if (total_ == 0.0 && !watching) {
+    if (!sum_rates(t_, failure)) return failure;
+    if (total_ == 0.0 && !watching && !timed) {
       t_ = end;
       write(true);
       return {LeapStatus::reached, t_, -1};
     }
-    const double stop = rows.times[written];
+    const double stop = written_ < rows.count ? rows.times[written_] : end;
     const bool exact = settings_.scheme == LeapScheme::exact || jumps_left_ > 0;
-    if (exact && !jump(stop)) return {LeapStatus::overdrawn, t_, blame_};
+    const double held = exact && timed ? hold_rates(stop, failure) : stop;
+    if (failure.status != LeapStatus::reached) return failure;
+    if (exact && !jump(held)) return {LeapStatus::overdrawn, t_, blame_};
     if (!exact && !leap(stop)) return {LeapStatus::stuck, t_, -1};
     if (watching && field_.condition(t_, counts_.data())) return {LeapStatus::passed, t_, -1};
   }
 }
 
 // Rates and their sum; a negative or infinite one is blamed.
-bool LeapPath::sum_rates(LeapEnd& failure) {
-  field_.rates(t_, counts_.data(), rates_.data());
+bool LeapPath::sum_rates(double t, LeapEnd& failure) {
+  field_.rates(t, counts_.data(), rates_.data());
   double total = 0.0, least = 0.0;
   for (double rate : rates_) total += rate, least = std::min(least, rate);
   total_ = total;
@@ -71,6 +71,15 @@ bool LeapPath::sum_rates(LeapEnd& failure) {
       break;
     }
   return false;
+}
+
+// The time until which rates are held while jumps are made one by one; they are those at half of that time.
+double LeapPath::hold_rates(double stop, LeapEnd& failure) {
+  steady_ = steady_time(field_, t_, counts_.data(), rates_.data(), now_, settings_, 2.0 * steady_, later_);
+  double held = std::min(steady_, stop - t_);
+  if (total_ > 0.0) held = std::min(held, 1.0 / total_);
+  sum_rates(t_ + 0.5 * held, failure);
+  return held < stop - t_ ? t_ + held : stop;
 }
 
 bool LeapPath::jump(double stop) {
@@ -95,6 +104,10 @@ bool LeapPath::jump(double stop) {
       if (x < rates_[j]) break;
       x -= rates_[j];
     }
+  }
+  if (field_.model().condition_timed) {
+    const double horizon = std::min(t_ + wait, stop);
+    if (field_.condition(horizon, counts_.data())) stop = field_.first_true(t_, horizon, counts_.data());
   }
   const bool fires = t_ + wait < stop;
   const double passed = fires ? wait : stop - t_;
@@ -143,6 +156,10 @@ bool LeapPath::plan(double left) {
   const StepChoice choice =
       choose_step(field_, t_, counts_.data(), rates_.data(), loose_, settings_, left, watching);
   now_ = choice.scheme, step_ = choice.step;
+  if (settings_.longest > 0.0 && settings_.step == 0.0) {
+    steady_ = steady_time(field_, t_, counts_.data(), rates_.data(), now_, settings_, 2.0 * steady_, later_);
+    step_ = std::min(step_, steady_);
+  }
   if (settings_.step > 0.0 || step_ >= kWorth / total_) return true;
   jumps_left_ = now_ == LeapScheme::implicit_step ? kJumpsStiff : kJumps;
   return false;
@@ -178,6 +195,9 @@ double LeapPath::next_critical(int& reaction) {
 bool LeapPath::leap(double stop) {
   if (!plan(stop - t_)) return true;
   double longest = step_;
+  const double next = t_ + std::min(longest, stop - t_);
+  const bool by_time = field_.model().condition_timed && field_.condition(next, counts_.data());
+  if (by_time) stop = field_.first_true(t_, next, counts_.data());  // it ends where time alone makes the condition true
   for (int attempt = 0; attempt < 200; ++attempt) {
     const bool halved = attempt > 0;
     if (halved && longest < kWorth / total_) {
@@ -188,6 +208,7 @@ bool LeapPath::leap(double stop) {
     const double due = next_critical(reaction);
     const double tau = std::min({longest, due, stop - t_});
     const int fired = tau == due ? reaction : -1;
+    checked_at_ = by_time && tau == stop - t_ ? t_ : t_ + tau;
     if (draw(tau, fired)) {
       accept(tau, fired);
       if (tau == stop - t_ || t_ + tau > stop) t_ = stop;
@@ -256,7 +277,7 @@ bool LeapPath::acceptable(int fired, bool checked) {
       moved_[model.changed.item[e]] += model.change[e];
   if (*std::min_element(moved_.begin(), moved_.end()) < 0.0) return false;
   // where a condition becomes true is found by smaller leaps, at last by jumps
-  return model.condition.count() == 0 || !field_.condition(t_, moved_.data());
+  return model.condition.count() == 0 || !field_.condition(checked_at_, moved_.data());
 }
 
 // What a leap that is taken back has told about the future.

@@ -37,13 +37,17 @@ class LeapPath {
  public:
   LeapPath(std::shared_ptr<const LeapModel> model, const double* p, const double* scale, const LeapSettings& settings,
            uint64_t seed, uint64_t stream);
-  // From `counts` at t = 0 to the last time, or to where the condition becomes true. `go_on` is asked now and then.
-  LeapEnd run(const double* counts, const LeapRows& rows, const std::function<bool()>& go_on);
+  void start(double t, const double* counts) { t_ = t, counts_.assign(counts, counts + field_.model().states); }
+  // To `end` (the rows' times are not later), or to where the condition becomes true. `go_on` is asked now and then.
+  LeapEnd advance(double end, const LeapRows& rows, const std::function<bool()>& go_on);
+  int written() const { return written_; }  // rows, by the last call
+  LeapField& field() { return field_; }
   const LeapTally& tally() const { return tally_; }
   const std::vector<double>& counts() const { return counts_; }
 
  private:
-  bool sum_rates(LeapEnd& failure);
+  bool sum_rates(double t, LeapEnd& failure);
+  double hold_rates(double stop, LeapEnd& failure);
   bool jump(double stop);  // false: more molecules than there are would be used up
   bool leap(double stop);  // false: no progress is possible
   void classify();
@@ -61,8 +65,9 @@ class LeapPath {
   std::vector<double> counts_, rates_, later_, firings_, first_, moved_, extents_;
   std::vector<char> critical_, loose_;  // loose: neither critical nor impossible
   std::vector<Clock> clocks_;
-  double t_ = 0.0, total_ = 0.0, step_ = 0.0;
-  int known_ = 0, jumps_left_ = 0, blame_ = -1;
+  double t_ = 0.0, total_ = 0.0, step_ = 0.0, checked_at_ = 0.0;
+  double steady_ = std::numeric_limits<double>::infinity();  // time over which rates changed little
+  int written_ = 0, known_ = 0, jumps_left_ = 0, blame_ = -1;
   LeapScheme now_ = LeapScheme::explicit_step;
 };
 
@@ -72,7 +77,10 @@ class LangevinPath {
  public:
   LangevinPath(std::shared_ptr<const LeapModel> model, const double* p, const double* scale,
                const LeapSettings& settings, uint64_t seed, uint64_t stream);
-  LeapEnd run(const double* counts, const LeapRows& rows, const std::function<bool()>& go_on);
+  void start(double t, const double* counts) { t_ = t, counts_.assign(counts, counts + field_.model().states); }
+  LeapEnd advance(double end, const LeapRows& rows, const std::function<bool()>& go_on);
+  int written() const { return written_; }
+  LeapField& field() { return field_; }
   const LeapTally& tally() const { return tally_; }
   const std::vector<double>& counts() const { return counts_; }
 
@@ -91,8 +99,8 @@ class LangevinPath {
   LeapTally tally_;
   std::vector<double> counts_, rates_, later_, extents_, point_, noise_;
   std::vector<char> every_;
-  double t_ = 0.0;
-  int blame_ = -1;
+  double t_ = 0.0, steady_ = std::numeric_limits<double>::infinity();
+  int written_ = 0, blame_ = -1;
   LeapScheme now_ = LeapScheme::second_order;
   bool clipped_ = false, touched_ = false;  // a rate was negative; the boundary was met in the last step
 };

@@ -9,6 +9,8 @@ namespace {
 
 constexpr double kStiff = 100.0;     // ratio of steps from which they are implicit
 constexpr double kBalanced = 0.05;   // difference of two directions in partial equilibrium
+constexpr double kFewFirings = 0.1;  // change of the firings in a step that is too small to matter, in epsilons
+constexpr int kHalvings = 60;
 constexpr double kRestore = 6.0;     // relaxation times of explicit steps that bring fluctuations back before an output
 
 // Errors of the schemes are of first or second order in step times relaxation rate.
@@ -18,6 +20,21 @@ double accurate_step(LeapScheme scheme, double relaxation, double epsilon) {
 }
 
 }  // namespace
+
+double steady_time(LeapField& field, double t, const double* counts, const double* rates, LeapScheme scheme,
+                   const LeapSettings& settings, double guess, std::vector<double>& later) {
+  const bool second = scheme == LeapScheme::second_order || scheme == LeapScheme::trapezoidal;
+  const double share = second ? std::sqrt(settings.epsilon) : 2.0 * settings.epsilon;
+  const auto steady = [&](double h) {
+    field.rates(t + h, counts, later.data());
+    double change = 0.0, most = 0.0;
+    for (size_t j = 0; j < later.size(); ++j) change += std::abs(later[j] - rates[j]), most += std::max(later[j], rates[j]);
+    return change <= share * most || change * h <= kFewFirings * settings.epsilon;
+  };
+  double h = std::min(settings.longest, guess);
+  for (int k = 0; k < kHalvings && !(steady(h) && steady(0.5 * h)); ++k) h *= 0.5;
+  return h;
+}
 
 StepChoice choose_step(LeapField& field, double t, const double* counts, const double* rates,
                        const std::vector<char>& usable, const LeapSettings& settings, double left, bool watching) {

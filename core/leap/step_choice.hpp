@@ -17,6 +17,8 @@ struct LeapSettings {
   int parts = 1;      // normal numbers that make up one increment of noise: the same noise at different steps
   int64_t most_steps = 0;
   bool real = false;  // real-valued paths
+  double longest = 0.0;  // step up to which changes of rates by time itself are looked for; 0: there are none
+  double look = 0.0;     // real-valued paths: longest step while a condition is watched for
 };
 
 struct StepChoice {
@@ -28,5 +30,9 @@ struct StepChoice {
 // could step over what is watched for. Bounds of the field are found on the way.
 StepChoice choose_step(LeapField& field, double t, const double* counts, const double* rates,
                        const std::vector<char>& usable, const LeapSettings& settings, double left, bool watching);
+
+// Time over which the rates change by a small share only by the passage of time alone; `guess` is where to begin.
+double steady_time(LeapField& field, double t, const double* counts, const double* rates, LeapScheme scheme,
+                   const LeapSettings& settings, double guess, std::vector<double>& later);
 
 }  // namespace manyscale

@@ -53,7 +53,8 @@ LeapEnd run(const LeapSettings& settings, const std::vector<double>& start, uint
             bool watching = false) {
   out.assign(9, -1.0);
   Path path(network(watching), kParameters.data(), kScale.data(), settings, 3, stream);
-  return path.run(start.data(), {kTimes, 3, out.data()}, [] { return true; });
+  path.start(0.0, start.data());
+  return path.advance(kTimes[2], {kTimes, 3, out.data()}, [] { return true; });
 }
 
 const std::vector<std::vector<double>> kStarts{{0, 0, 0}, {3, 1, 0}, {400, 0, 5}, {30000, 2000, 0}};

@@ -228,8 +228,8 @@ def test_what_cannot_be_run_is_refused_with_a_reason(level):
     for options, words in (({"epsilon": 0}, "epsilon"), ({"step": -1.0}, "step"), ({"method": "bdf"}, "explicit")):
         with pytest.raises(InputError, match=words):
             run(BIRTH_DEATH, [0.0, 1.0], level, **options)
-    with pytest.raises(UnsupportedError, match="events"):
-        run(BIRTH_DEATH + "; at (X > 10): X = 0", [0.0, 1.0], level)
+    with pytest.raises(UnsupportedError, match="rate rules"):
+        run("v' = 1; v = 1; b: -> X; v; X = 0", [0.0, 1.0], level)
     for text, words in (
         ("d: X => ; 5 - X; X = 30", "reaction d has a negative propensity"),
         ("d: X => ; 50; X = 3", "reaction d would use up more molecules"),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from manyscale import _core
-from manyscale.engines.events import EndlessEvents, EventQueue
+from manyscale.engines.event_paths import walk
 from manyscale.engines.molecules import broken_law, next_size, seed_number, stochastic_start, whole_molecules
 from manyscale.engines.ode import output_times
 from manyscale.engines.progress import cores
@@ -72,7 +72,7 @@ class _Work:
         """Paths without events, on all threads."""
         count = replicates or 1
         scale, constants = self.code.at(self.p)
-        start = self._whole(self.y, scale)
+        start = self.whole(self.y, scale)
         out = np.empty((count, len(self.times), len(self.y)))
         if self.code.lanes:
             return self._in_lanes(out, replicates, scale, constants, start)
@@ -130,35 +130,15 @@ class _Work:
         return self._result(out, replicates, rows)
 
     def _path(self, stream: int, out: np.ndarray, rows: np.ndarray) -> None:
-        kernel, end = self.code.kernel, float(self.times[-1])
-        t, y, p, written = 0.0, self.y, self.p, 0
-        scale, constants = self.code.at(p)
-        queue = EventQueue(kernel, _event_seed(self.seed, stream))
-        path = _core.JumpPath(self.code.model, p, scale, constants, self.seed, stream, self.longest)
-        steps = self.max_steps
-        while True:
-            try:
-                y, p, changed = queue.process(t, y, p)
-            except EndlessEvents as endless:
-                raise SimulationError(f"{endless}; look at their triggers") from None
-            if changed:
-                scale, constants = self.code.at(p)
-                path.set_parameters(p, scale, constants)
-            path.start(t, self._whole(y, scale))
-            due = queue.next_time <= end
-            stop = min(queue.next_time, end)
-            upto = int(np.searchsorted(self.times, stop, side="left" if due else "right"))
-            status, t, count, reaction = path.advance(stop, self.times[written:upto], out[written:], steps)
-            rows[written : written + count] = p
-            written += count
-            y = path.counts() * scale
-            if status not in ("reached", "watch"):
-                self._fail(status, stream, t, reaction)
-            if status == "reached" and not due:
-                self.jumps += path.steps
-                return
+        walker = _Walker(self, stream)
 
-    def _whole(self, y: np.ndarray, scale: np.ndarray) -> np.ndarray:
+        def fail(status: str, t: float, reaction: int):
+            self._fail(status, stream, t, reaction)
+
+        walk(walker, self.code.kernel, self.times, (self.y, self.p), (self.seed, stream), out, rows, fail)
+        self.jumps += walker.path.steps
+
+    def whole(self, y: np.ndarray, scale: np.ndarray) -> np.ndarray:
         """Molecules; what is no whole number is rounded, and said. What flows stays."""
         flowing = [i for i, _ in self.code.system.flows]
         still = np.array(y, dtype=float)
@@ -197,5 +177,24 @@ class _Work:
         raise broken_law(name, status, path, t)
 
 
-def _event_seed(seed: int, stream: int) -> int:
-    return int(np.random.SeedSequence([seed, stream]).generate_state(1)[0])
+class _Walker:
+    """One path, stopped at events."""
+
+    def __init__(self, work: _Work, stream: int):
+        self.work = work
+        self.scale, constants = work.code.at(work.p)
+        self.p = work.p
+        self.path = _core.JumpPath(work.code.model, work.p, self.scale, constants, work.seed, stream, work.longest)
+
+    def restart(self, t: float, y: np.ndarray, p: np.ndarray, active: np.ndarray) -> None:
+        if p is not self.p:
+            self.p = p
+            self.scale, constants = self.work.code.at(p)
+            self.path.set_parameters(p, self.scale, constants)
+        self.path.start(t, self.work.whole(y, self.scale))
+
+    def advance(self, stop: float, times: np.ndarray, out: np.ndarray) -> tuple[str, float, int, int]:
+        return self.path.advance(stop, times, out, self.work.max_steps)
+
+    def state(self) -> np.ndarray:
+        return self.path.counts() * self.scale

@@ -20,7 +20,8 @@ def simulate_langevin(kernel: Kernel, times, *, values: Mapping[str, float] | No
     epsilon: share by which propensities may change within a step; step: a fixed one instead. method: "explicit"
     (Euler-Maruyama: weak order 1, strong order 1/2), "second_order" (weak order 2; Anderson & Mattingly 2011),
     "implicit" and "trapezoidal" (weak order 1; for stiff models), or "auto": second_order, implicit where that allows
-    steps a hundred times longer. until: a condition that ends a path, looked at after each step; see `LeapWork`. The same seed gives the same paths, whatever the threads. Errors: as at level "jump".
+    steps a hundred times longer. until: a condition that ends a path, looked at after each step, of
+    which there are at least a thousand then; triggers of events likewise. Rates that depend on time: as at level "tau". The same seed gives the same paths, whatever the threads. Errors: as at level "jump".
     """
     options = {"gaussian": True, "scheme": scheme_name(method), **step_options(epsilon, step)}
     work = LeapWork(kernel, counts, "langevin", times, values, seed, max_steps, progress, options, until)

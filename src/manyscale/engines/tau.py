@@ -10,6 +10,7 @@ from numbers import Real
 import numpy as np
 
 from manyscale import _core
+from manyscale.engines.event_paths import walk
 from manyscale.engines.molecules import broken_law, next_size, seed_number, stochastic_start, whole_molecules
 from manyscale.engines.ode import output_times
 from manyscale.engines.passage import Passages, condition_of
@@ -21,6 +22,8 @@ from manyscale.kernels.leap_code import LeapCode, leap_code
 
 SCHEMES = ("auto", "explicit", "implicit", "trapezoidal", "second_order")
 TALLY = ("leaps", "jumps", "rejected", "implicit", "touched")
+LOOKS = 1000  # at least so many at conditions and triggers on a path of the Langevin equation
+TIMED_STEPS = 100  # at least so many looks at rates that depend on time
 OFTEN = 0.01  # share of steps at the boundary from which a Langevin path is warned of
 
 
@@ -36,7 +39,9 @@ def simulate_tau(kernel: Kernel, times, *, values: Mapping[str, float] | None = 
     for fast reversible reactions; means are right, fluctuations of what is fast are too small), "trapezoidal" (Cao &
     Petzold 2005: implicit, fluctuations kept), or "auto": second_order, implicit where that allows leaps a hundred times
     longer. until: a condition that ends a path; the leap in which it becomes true is done again in smaller ones, at last
-    by jumps (what is true within a leap only is not seen). first: number of the first replicate. Values are whole
+    by jumps (what is true within a leap only is not seen); triggers of events likewise. Rates that depend on time: no leap is longer than
+    the time in which they change by a small share (2 epsilon, or its root where the scheme is of second order), and jumps
+    one by one see the rate in the middle of such a time. first: number of the first replicate. Values are whole
     molecules, never negative, and conserved sums stay exactly. Errors: as at level "jump".
     """
     options = {"gaussian": False, "scheme": scheme_name(method), **step_options(epsilon, step)}
@@ -64,7 +69,7 @@ class LeapWork:
     """One call: a model, output times, a seed, and how to leap (`options` of the core's `run_leaps`).
 
     until: a condition such as "X > 100" that ends a path; its values stay from there on as they are then, and the times
-    are in `passage` of the result.
+    are in `passage` of the result. Events stop paths likewise, and go on.
     """
 
     kernel: Kernel
@@ -88,10 +93,12 @@ class LeapWork:
         self.seed = seed_number(self.seed)
         self.remarks, self.begun = list(self.code.remarks), time.monotonic()
         self.scale = self.code.scale(self.p)
-        self.start = self._start(self.y / self.scale)
+        self.start = self.molecules(self.y / self.scale)
+        self.longest = float(self.times[-1]) / TIMED_STEPS if self.code.timed else 0.0
+        self.look = float(self.times[-1]) / LOOKS
 
-    def _start(self, exact: np.ndarray) -> np.ndarray:
-        """Molecules at the start, whole ones for jumps."""
+    def molecules(self, exact: np.ndarray) -> np.ndarray:
+        """Molecules to start from, whole ones for jumps."""
         if not self.options["gaussian"]:
             return whole_molecules(self.kernel, exact, self.remarks)
         if (exact < 0.0).any():
@@ -104,8 +111,13 @@ class LeapWork:
         out = np.empty((replicates or 1, len(self.times), len(self.y)))
         passed = np.full(len(out), np.inf)
         self.done = 0
+        events = bool(self.kernel.system.events)
+        self.rows = np.empty((len(out), len(self.times), len(self.p))) if events else None
         try:
-            self.fill(out, passed, first)
+            if events:
+                self.watched(out, first)
+            else:
+                self.fill(out, passed, first)
         except (KeyboardInterrupt, SimulationError) as stop:
             stop.partial = self._result(out[: self.done], passed[: self.done], replicates)  # type: ignore[union-attr]
             raise
@@ -121,7 +133,7 @@ class LeapWork:
             tally, status, path, t, reaction = _core.run_leaps(
                 self.code.model, p=self.p, scale=self.scale, counts=self.start, times=self.times, seed=self.seed,
                 first=first + self.done, out=out[here], passed=passed[here], threads=min(threads, size),
-                most_steps=self.max_steps, **{"parts": 1, **self.options},
+                most_steps=self.max_steps, longest=self.longest, look=self.look, **{"parts": 1, **self.options},
             )  # fmt: skip
             self.tally += tally
             if status != "reached":
@@ -130,6 +142,32 @@ class LeapWork:
             size = next_size(size, time.monotonic() - begun)
             if self.progress is not None:
                 self.progress(self.done / count)
+
+    def watched(self, out: np.ndarray, first: int) -> None:
+        """Paths that events stop, one after the other."""
+        for self.done in range(len(out)):
+            stream = first + self.done
+            walker = _Walker(self, stream)
+
+            def fail(status: str, t: float, reaction: int, stream: int = stream):
+                self._fail(status, stream, t, reaction)
+
+            try:
+                walk(
+                    walker,
+                    self.kernel,
+                    self.times,
+                    (self.y, self.p),
+                    (self.seed, stream),
+                    out[self.done],
+                    self.rows[self.done],
+                    fail,
+                )
+            finally:
+                self.tally += walker.path.tally()
+            if self.progress is not None:
+                self.progress((self.done + 1) / len(out))
+        self.done = len(out)
 
     @property
     def stats(self) -> dict:
@@ -140,7 +178,10 @@ class LeapWork:
     def _result(self, out: np.ndarray, passed: np.ndarray, replicates: int | None) -> Trajectory:
         states = out if replicates is not None else (out[0] if len(out) else np.empty((0, len(self.y))))
         times = self.times if replicates is not None else self.times[: len(states)]
-        run = Trajectory(self.kernel, times, states, self.p, stats=self.stats, remarks=tuple(self.told()))
+        p = self.p if self.rows is None else self.rows[: self.done]
+        if self.rows is not None and replicates is None and len(p):
+            p = p[0]
+        run = Trajectory(self.kernel, times, states, p, stats=self.stats, remarks=tuple(self.told()))
         if self.until is not None:
             run.passage = Passages(self.until, passed, self.times[-1], self.kernel.model.time_units)
         return run
@@ -173,3 +214,29 @@ class LeapWork:
             raise SimulationError(f"no step is small enough at t = {t:g} (replicate {path}); use level='jump'")
         name = self.code.system.propensities[reaction].reaction
         raise broken_law(name, status, path, t)
+
+
+class _Walker:
+    """One path, stopped at events."""
+
+    def __init__(self, work: LeapWork, stream: int):
+        self.work, self.p, self.scale = work, work.p, work.scale
+        kind = _core.LangevinPath if work.options["gaussian"] else _core.LeapPath
+        options = work.options
+        self.path = kind(
+            work.code.model, options["scheme"], options["epsilon"], options["step"], work.longest, work.look,
+            work.p, work.scale, work.seed, stream, work.max_steps,
+        )  # fmt: skip
+
+    def restart(self, t: float, y: np.ndarray, p: np.ndarray, active: np.ndarray) -> None:
+        if p is not self.p:
+            self.p, self.scale = p, self.work.code.scale(p)
+            self.path.set_parameters(p, self.scale)
+        self.path.start(t, self.work.molecules(y / self.scale), active.astype(np.uint8))
+
+    def advance(self, stop: float, times: np.ndarray, out: np.ndarray) -> tuple[str, float, int, int]:
+        status, *rest = self.path.advance(stop, times, out)
+        return ("watch" if status == "passed" else status, *rest)
+
+    def state(self) -> np.ndarray:
+        return self.path.counts() * self.scale

@@ -22,12 +22,14 @@ from manyscale.model.expr import Expr
 
 @dataclass(frozen=True)
 class LeapCode:
-    """`model`: the core's; `scale(p)`: what one molecule is in the units of each state."""
+    """`model`: the core's; `timed`: reactions whose rate depends on time itself; `scale(p)`: what one molecule is in the
+    units of each state."""
 
     kernel: Kernel
     system: JumpSystem
     model: Any
     remarks: tuple[str, ...]
+    timed: tuple[str, ...] = ()
     code: tuple = ()  # keeps machine code alive
 
     def scale(self, p: np.ndarray) -> np.ndarray:
@@ -39,13 +41,13 @@ class LeapCode:
 def leap_code(kernel: Kernel, counts: bool, level: str, until: Expr | None = None) -> LeapCode:
     """The leaps of a compiled model, made once per kernel and condition `until`.
 
-    Errors: UnsupportedError for events and for rates or conditions that depend on time itself.
+    Errors: UnsupportedError for events beside a condition, and for rates that depend on time itself at level "jump";
+    InputError for a condition that does.
     """
-    if kernel.system.events:
+    if kernel.system.events and until is not None:
         names = ", ".join(event.id or "an event" for event in kernel.system.events[:3])
         raise UnsupportedError(
-            "events",
-            f"events ({names}) are not supported at level {level!r} with leaps or a condition; use level='jump' without `until`",
+            "events", f"a condition `until` beside events ({names}) is not supported; leave out one of them"
         )
     found = kernel.__dict__.setdefault("_leap_codes", {})
     key = (counts, until)
@@ -58,20 +60,29 @@ def _make(kernel: Kernel, system: JumpSystem, level: str, until: Expr | None) ->
     lowered, reactions = kernel.system, system.propensities
     graph = bound_graph(lowered)
     rates = [graph.of(one.formula) for one in reactions]
-    condition = [] if until is None else [graph.truth(graph.of(until))]
-    _refuse_time(graph, rates, condition, system, level)
+    truths = [event.trigger for event in lowered.events] if until is None else [until]
+    condition = [graph.truth(graph.of(formula)) for formula in truths]
+    timed = tuple(one.reaction for node, one in zip(rates, reactions) if _on_time(graph, node))
+    watches_time = any(_on_time(graph, node) for node in condition)
+    if until is not None and watches_time:
+        raise InputError("a condition of `until` must not depend on time itself; the last output time ends the run")
+    if timed and level == "jump":
+        raise UnsupportedError(
+            "time",
+            f"level 'jump' with `until`: the rate of {timed[0]} depends on time itself; use level='tau', or an event",
+        )
     inputs = {graph.symbol(name): {i: graph.one} for i, name in enumerate(lowered.state_symbols)}
     slopes = gradients(graph, rates, inputs)
     reads = [sorted(i for i, node in slope.items() if node != graph.zero) for slope in slopes]
     entries = [slope[i] for slope, states in zip(slopes, reads) for i in states]
     jobs = {"rates": rates, "slopes": entries, "condition": condition}
     model = _core.make_leap_model(
-        *(make_formulas(lowered, nodes, graph) for nodes in jobs.values()),
+        *(make_formulas(lowered, nodes, graph) for nodes in jobs.values()), watches_time,
         *_ragged([[i for i, _ in one.change] for one in reactions]),
         int_array([n for one in reactions for _, n in one.change]),
         *_ragged(reads), int_array(_partners(system)),
     )  # fmt: skip
-    return LeapCode(kernel, system, model, system.remarks, _machine_code(kernel, graph, jobs, model))
+    return LeapCode(kernel, system, model, system.remarks, timed, _machine_code(kernel, graph, jobs, model))
 
 
 def _ragged(lists: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
@@ -96,17 +107,8 @@ def _partners(system: JumpSystem) -> list[int]:
     return found
 
 
-def _refuse_time(graph: Graph, rates: list[int], condition: list[int], system: JumpSystem, level: str) -> None:
-    def on_time(node: int) -> bool:
-        return any(graph.ops[n] == "input" and graph.args[n][0] == TIME for n in reachable(graph, [node]))
-
-    for node, one in zip(rates, system.propensities):
-        if on_time(node):
-            raise UnsupportedError(
-                "time", f"level {level!r}: the rate of {one.reaction} depends on time itself; use level='ode'"
-            )
-    if any(on_time(node) for node in condition):
-        raise InputError("a condition of `until` must not depend on time itself; the last output time ends the run")
+def _on_time(graph: Graph, node: int) -> bool:
+    return any(graph.ops[n] == "input" and graph.args[n][0] == TIME for n in reachable(graph, [node]))
 
 
 def _machine_code(kernel: Kernel, graph: Graph, jobs: dict[str, list[int]], model) -> tuple:
