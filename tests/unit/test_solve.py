@@ -120,3 +120,41 @@ def test_biomodels_whose_variables_have_formulas(corpora):
         chain = ms.reduce(model, ms.Question(horizon=30.0), time_limit=0.5)
         step = next(b for b in chain if b.name == "solve")
         assert compile_model(step.fine).size == before and compile_model(step.coarse).size == after
+
+
+TURNOVER = """
+model turnover
+  compartment c = 1.5; species A in c, B in c, AB in c, X in c;
+  A = 2; B = 0.5; AB = 0.1; X = 1; s = 0.8; d = 0.3; u = 1.2; e = 0.45; on = 2; off = 0.7; V = 1.1; K = 0.4;
+  make: -> A; c*s; a: A -> ; c*d*A; bmake: -> B; c*u; b: B -> ; c*e*B;
+  bind: A + B -> AB; c*(on*A*B - off*AB); ab: AB -> B; c*d*AB; ba: AB -> A; c*e*AB;
+  x: X -> ; c*V*X*AB/(K + X);
+end
+"""
+
+
+def test_all_forms_of_what_is_made_and_lost_at_one_rate_are_a_sum_with_a_formula():
+    bridge, question = attempt(TURNOVER)
+    assert set(compile_model(bridge.coarse).system.states) == {"AB", "X"}
+    assert ms.verify(Chain(bridge.fine, (bridge,)), question, points=16).worst < 1e-5
+    carried = bridge.carry({"A": 1.0, "AB": 0.25})
+    assert carried["A_rest"] == pytest.approx(1.25) and carried["B_rest"] == pytest.approx(0.75)
+
+
+def test_a_form_that_is_lost_at_another_rate_breaks_the_sum():
+    other = TURNOVER.replace("ab: AB -> B; c*d*AB", "ab: AB -> B; c*(d + 0.01)*AB")
+    bridge, _ = attempt(other)
+    assert set(bridge.eliminated) == {"B"} or set(bridge.eliminated) == {"AB"}
+
+
+def test_a_sum_that_needs_equal_values_of_two_constants_is_not_taken():
+    same = TURNOVER.replace("e = 0.45", "e = 0.45; f = 0.3").replace("ab: AB -> B; c*d*AB", "ab: AB -> B; c*f*AB")
+    bridge, _ = attempt(same)
+    assert len(bridge.eliminated) == 1
+
+
+def test_the_sums_of_a_cell_cycle_model(corpora):
+    model = ms.read(corpora / "biomodels" / "BIOMD0000000056.xml")
+    bridge, question = attempt(model)
+    assert len(bridge.eliminated) == 3
+    assert ms.verify(Chain(model, (bridge,)), question, points=4).ok

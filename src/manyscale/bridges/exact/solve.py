@@ -1,20 +1,24 @@
-"""Variables that have a formula of their own: linear equations by themselves, and rates in a fixed proportion; exact.
+"""Variables that have a formula: linear equations by themselves, rates in a fixed proportion, sums with a linear equation;
+exact.
 
 x' = a x + b with constants a and b is solved by x(0) exp(a t) + b (exp(a t) - 1)/a. Two variables with x' = a x + c g and
 y' = a y + d g, g any function of the state and of time, differ by a solution of w' = a w: y = (d/c) x + w(0) exp(a t). With
-a = 0 this is a conserved sum whose coefficients are rate constants, which no stoichiometry shows.
+a = 0 this is a conserved sum whose coefficients are rate constants, which no stoichiometry shows. A sum S of variables
+with S' = a S + b gives one of them from the others.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from manyscale.bridges.bridge import Bridge
 from manyscale.bridges.certificate import Assumption, Certificate, ErrorStatement, Refusal, source_hash, versions
 from manyscale.bridges.exact.conserve import CHECKED, REPLAYS, replayed
+from manyscale.bridges.exact.own_sums import Parts, own_sums
 from manyscale.bridges.exact.separate import Separated, TooMany, given_later
 from manyscale.bridges.explain import listed
 from manyscale.bridges.held import ruled_model, unfreezable
@@ -53,19 +57,23 @@ NAME = "solve"
 
 @dataclass(frozen=True)
 class Solution:
-    """id = share * leader + start * exp(rate t) + flow (exp(rate t) - 1)/rate, with start the value of `origin` at t = 0;
-    leader None: by itself; origin None: nothing to start from. All formulas over constants."""
+    """id = sum of share * other + start * exp(rate t) + flow (exp(rate t) - 1)/rate, with start the value of `origin` at
+    t = 0; no shares: by itself; origin None: nothing to start from. Shares, rate and flow are over constants."""
 
     id: str
     rate: Expr
     flow: Expr = ZERO
-    leader: str | None = None
-    share: Expr = ZERO
+    shares: Mapping[str, Expr] = field(default_factory=dict)
     origin: Expr | None = None
+
+    @property
+    def mixed(self) -> Expr:
+        """What the others give."""
+        return add(*(mul(share, Symbol(other)) for other, share in self.shares.items()))
 
     def formula(self, start: str) -> Expr:
         """Over ids of the coarse model; start: id of the constant that holds the value of `origin`."""
-        terms = [] if self.leader is None else [mul(self.share, Symbol(self.leader))]
+        terms = [self.mixed]
         grown = Call("exp", (mul(self.rate, Time()),)) if self.rate != ZERO else add(1.0)
         if self.origin is not None:
             terms.append(mul(Symbol(start), grown))
@@ -105,11 +113,7 @@ def attempt(model: Model, scales: Scales | None, question: Question) -> Bridge |
     bridge = _bridge(model, system, found, question)
     try:
         y, p = kernel.initial()
-        tied = {
-            one.id: mul(one.share, Symbol(one.leader or "")) if one.leader else ZERO
-            for one in found
-            if one.origin is None
-        }
+        tied = {one.id: one.mixed for one in found if one.origin is None}
         worst = replayed(replace(bridge, project=None), y[None, :], p, tied)
     except InputError as error:
         return Refusal(NAME, f"what is left cannot be written: {str(error).splitlines()[0]}")
@@ -128,7 +132,8 @@ def solutions(model: Model, box: Mapping[str, tuple[float, float]]) -> tuple[Sol
     given = {*box, *given_later(model)}
     apart = Separated(model, system)
     found: list[Solution] = []
-    leaders: dict[object, list[tuple[str, Expr, dict]]] = {}
+    leaders: dict[object, _Leader] = {}
+    written: dict[str, Parts] = {}
     for i, id in enumerate(system.states):
         if i in forbidden or system.state_symbols[i] != id:
             continue
@@ -136,6 +141,7 @@ def solutions(model: Model, box: Mapping[str, tuple[float, float]]) -> tuple[Sol
             parts = apart.parts(system.right_sides[i])
         except TooMany:
             continue
+        written[id] = dict(parts)
         rate = parts.pop((Symbol(id),), ZERO)
         if (not parts and rate == ZERO) or (rate != ZERO and not _steady(rate, values, box)):
             continue
@@ -147,8 +153,30 @@ def solutions(model: Model, box: Mapping[str, tuple[float, float]]) -> tuple[Sol
         share = first.share(parts) if first.id != id else None
         if share is not None and _steady(share, values, box):
             origin = None if zero and first.zero else add(Symbol(id), mul(-1.0, share, Symbol(first.id)))
-            found.append(Solution(id, rate, ZERO, first.id, share, origin))
+            found.append(Solution(id, rate, ZERO, {first.id: share}, origin))
+    taken = {one.id for one in found} | {other for one in found for other in one.shares}
+    abundant = dict(zip(system.states, np.abs(y)))
+    found += _from_sums({id: parts for id, parts in written.items() if id not in taken}, abundant, values, box)
     return tuple(found)
+
+
+def _from_sums(
+    written: Mapping[str, Parts], abundant: Mapping[str, float], values: Mapping[str, float],
+    box: Mapping[str, tuple[float, float]],
+) -> list[Solution]:  # fmt: skip
+    """One variable from each sum with a linear equation of its own: the most abundant of those that no other sum has."""
+    sums = [one for one in own_sums(written) if one.rate == ZERO or _steady(one.rate, values, box)]
+    count = Counter(id for one in sums for id in one.weights)
+    found = []
+    for one in sums:
+        own = [id for id in one.weights if count[id] == 1]
+        if not own:
+            continue
+        id = max(own, key=lambda id: abundant[id])
+        shares = {other: Number(-float(w / one.weights[id])) for other, w in one.weights.items() if other != id}
+        origin = add(Symbol(id), *(mul(-share.value, Symbol(other)) for other, share in shares.items()))
+        found.append(Solution(id, one.rate, simplify(mul(1.0 / float(one.weights[id]), one.flow)), shares, origin))
+    return found
 
 
 @dataclass(frozen=True)
@@ -209,7 +237,7 @@ def _bridge(model: Model, system: System, found: tuple[Solution, ...], question:
     kernel = compile_model(model)
     y, p = kernel.initial()
     values = kernel.values(0.0, y, p)
-    starts = {one.id: new(f"{one.id}_start" if one.leader is None else f"{one.id}_rest") for one in found}
+    starts = {one.id: new(f"{one.id}_rest" if one.shares else f"{one.id}_start") for one in found}
     added = {starts[one.id]: one.origin for one in found if one.origin is not None}
     formulas = {one.id: one.formula(starts[one.id]) for one in found}
     hidden = sorted({name for f in formulas.values() for name in symbols(f) if name not in model.by_id and "." in name})
@@ -224,7 +252,7 @@ def _bridge(model: Model, system: System, found: tuple[Solution, ...], question:
     parameters |= {
         k.id: Symbol(k.id) for k in model.parameters if k.id in left.parameters and k.id in system.parameters
     }
-    empty = {id for one in found if one.origin is None for id in (one.id, *((one.leader,) if one.leader else ()))}
+    empty = {id for one in found if one.origin is None for id in (one.id, *one.shares)}
     return Bridge(
         name=NAME, fine=model, coarse=coarse, restrict=restrict,
         lift={s.id: formulas.get(s.id, Symbol(s.id)) for s in model.species},
@@ -244,8 +272,8 @@ def _certificate(model: Model, system: System, found, formulas, empty, question:
     return Certificate(
         tier="exact",
         claim=(
-            f"{len(found)} of {system.size} variables ha{'s' if len(found) == 1 else 've'} a formula: a linear equation of its own, or a rate that is "
-            f"a constant times another's ({shown}{more}). No error is made."
+            f"{len(found)} of {system.size} variables ha{'s' if len(found) == 1 else 've'} a formula: a linear equation of its own, a part in a sum that has one, "
+            f"or a rate that is a constant times another's ({shown}{more}). No error is made."
         ),
         assumptions=(
             Assumption("the right-hand sides, written out as sums of products, are linear or proportional term by term", "proved"),
