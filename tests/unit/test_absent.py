@@ -85,3 +85,13 @@ def test_the_reduction_starts_with_it_and_holds():
     assert chain.bridges[0].name == "absent"
     assert chain.bridges[0] in chain.reductions
     assert ms.verify(chain, ms.Question(horizon=10), points=8).ok
+
+
+def test_the_proved_part_of_a_chain_ends_at_the_first_estimate():
+    fast = receptor(parameters={"on": 1, "off": 0.5, "k": 0.2, "v": 0.3, "K": 0.7, "f": 500.0, "g": 400.0},
+                    species={"R": 4, "D": 0, "C": 0, "Q": 0, "S": 2, "P": 0, "Y": 1},
+                    reactions=["bind: R + D -> C; on*R*D - off*C", "make: C -> C + Q; k*C", "lose: Q -> ; v*Q/(K + Q)",
+                               "work: S -> P; k*S*R*Y/(1 + Y)", "y: -> Y; f*S/(1 + S)", "z: Y -> ; g*Y"])  # fmt: skip
+    chain = ms.reduce(fast, ms.Question(horizon=10), time_limit=15)
+    assert chain.tier == "estimated" and chain.proved.tier == "exact"
+    assert chain.proved.bridges == chain.bridges[: len(chain.proved)] and 0 < len(chain.proved) < len(chain)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import takewhile
 
 from manyscale.bridges.certificate import Certificate, Refusal, weakest
 from manyscale.model.expr import Expr
@@ -119,6 +120,12 @@ class Chain:
     @property
     def tier(self) -> str:
         return weakest(bridge.certificate.tier for bridge in self.bridges)
+
+    @property
+    def proved(self) -> Chain:
+        """The leading steps that are exact or rigorous: what holds without any estimate."""
+        proofs = (bridge.certificate.tier in ("exact", "rigorous") for bridge in self.bridges)
+        return Chain(self.fine, tuple(bridge for bridge, _ in zip(self.bridges, takewhile(bool, proofs))))
 
     @property
     def eliminated(self) -> tuple[str, ...]:

@@ -240,6 +240,11 @@ def trust(study: Mapping[str, Any], real: list, broken: int) -> str:
     promise, parts = promised(real), []
     if promise is not None:
         parts.append(f"The promised error is at most {percent(promise)}.")
+    size = study["dimension"]
+    if size["reduced"] < size.get("proved", 0) < size["conserved"]:
+        parts.append(
+            f"The first steps, down to {count(size['proved'], 'equation')}, are proved; the rest is estimated."
+        )
     if points:
         parts.append(
             f"Checked afterwards by simulating both models at {count(points, 'other point')} of the region: the largest "

@@ -246,18 +246,17 @@ def dimension(chain: Chain) -> dict[str, int]:
     """Numbers of differential equations: of the model; without conserved and unneeded ones; at the end of the leading
     steps that are proved (exact or rigorous); and of the reduced model."""
     conserved = full = _differential(chain.fine)
-    proved, exactly, leading = full, 0, True
+    exactly = 0
     for bridge in chain.bridges:
         fewer = _differential(bridge.fine) - _differential(bridge.coarse)
-        leading &= bridge.certificate.tier in ("exact", "rigorous")
-        proved -= fewer * leading
         if bridge.name in EXACT:
             conserved -= fewer
         elif bridge.certificate.tier == "exact":
             exactly += fewer
     if exactly:  # other exact steps may have taken away what totals would have given
         conserved = min(conserved, full - conserve.redundant(chain.fine))
-    return {"full": full, "conserved": conserved, "proved": proved, "reduced": _differential(chain.coarse)}
+    proved, reduced = _differential(chain.proved.coarse), _differential(chain.coarse)
+    return {"full": full, "conserved": conserved, "proved": proved, "reduced": reduced}
 
 
 def _differential(model: Model) -> int:
