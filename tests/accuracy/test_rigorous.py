@@ -199,3 +199,18 @@ def test_what_has_no_proof_keeps_its_certificate_and_says_why(examples):
     proven = ms.prove(Chain(model, (bridge,)), question, time_limit=5.0)
     assert proven.certificate.tier == "estimated"
     assert any("not proven" in text for text in proven.bridges[0].certificate.alternatives)
+
+
+ROOT = "model crowd; z = 1; y = 0; a = 2; b = 1; c = 0.5; k = 0.3; s = {s}; z' = -k*y*z; y' = s*(a*z - b*y - c*y^3 - c*y^5); end"
+
+
+def test_a_steady_state_without_a_formula_is_enclosed_and_its_bound_holds():
+    found = []
+    for s in (200.0, 400.0):
+        question = ms.Question(horizon=4.0, observables=("z",), region=1.02)
+        made, chain, question = prover(ms.read(ROOT.format(s=s)), ["y"], question)
+        assert made.problem.implicit
+        bounds = one_box(made)
+        assert_holds(chain, question, bounds, 20)
+        found.append(bounds["z"])
+    assert max(found) < 0.05 and found[1] < 0.7 * found[0]

@@ -73,7 +73,7 @@ class Comparison:
         self.error = np.zeros((len(self.ids), self.count))
         self.died = np.full(self.count, np.inf)
         self.e = np.zeros((self.m, self.count))
-        h = self.tight(problem.h, self._slow_inputs(self.low, self.high))
+        h = self.closure(self._slow_inputs(self.low, self.high))
         self.d = np.array([iv.magnitude(iv.sub(start[y], one)) for y, one in zip(problem.y, h)]).reshape(self.q, -1)
         self.reach = np.concatenate([self.d, self.e])
         self.now = np.zeros((len(self.ids), self.count))
@@ -130,7 +130,7 @@ class Comparison:
         self.died = np.where(good, self.died, np.minimum(self.died, self.t))
         if self.ids:
             inputs = self._slow_inputs(low, high)
-            lowest = self._least(self.tight(self.closed, inputs)) - self.now
+            lowest = self._least(self.tight(self.closed, self.shut(inputs))) - self.now
             below, above = iv.widened(low - self.e, high + self.e)
             inputs = self._slow_inputs(self._clipped(below), above)
             inputs |= {fast(y): (self.y_low[i], self.y_high[i]) for i, y in enumerate(self.p.y)}
@@ -179,9 +179,9 @@ class Comparison:
         for _ in range(TRIES):
             inputs = self._hull(low - wide, high + wide, reach)
             matrix = np.zeros((self.count, self.m, self.m + 1))
-            slopes = self.tight([node for row in self.p.reduced for node in row], inputs)
-            for k, (i, j) in enumerate(np.ndindex(self.m, self.m)):
-                matrix[:, i, j] = np.maximum(-slopes[k, 0], 0.0) if i == j else iv.magnitude(slopes[k])
+            slopes = self.slopes(inputs)
+            for i, j in np.ndindex(self.m, self.m):
+                matrix[:, i, j] = np.maximum(-slopes[i, j, 0], 0.0) if i == j else iv.magnitude(slopes[i, j])
             whole = np.concatenate([matrix, np.zeros((self.count, 1, self.m + 1))], axis=1)
             found = _reached(whole, now, h)
             proven = np.all(found <= wide, axis=0)
@@ -215,12 +215,14 @@ class Comparison:
     def _faces(self, during, h: float) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper ends after the step, each from the rate on its own face of the box."""
         inputs = self._slow_inputs(*during)
-        diagonal = self.tight([self.p.reduced[j][j] for j in range(self.m)], inputs)
+        slopes = self.slopes(self.shut(inputs))
+        diagonal = np.array([slopes[j, j] for j in range(self.m)])
         twice = {name: (np.tile(pair[0], 2), np.tile(pair[1], 2)) for name, pair in inputs.items()}
         rates = np.empty((self.m, 2, self.count))
         for j, name in enumerate(self.p.z):
             face = np.concatenate([self.low[j], self.high[j]])
-            found = self.tight([self.p.f[j]], {**twice, slow(name): (face, face)}, 2 * self.count)[0]
+            ends = self.shut({**twice, slow(name): (face, face)}, 2 * self.count)
+            found = self.tight([self.p.f[j]], ends, 2 * self.count)[0]
             rates[j] = found[0, : self.count], found[1, self.count :]
         low, high = _moved(self.low, self.high, rates, diagonal, h)
         return self._clipped(low), high
@@ -252,7 +254,7 @@ class Comparison:
         d, e = reach[: self.q], reach[self.q :]
         low, high = iv.widened(low - e, high + e)
         inputs = self._slow_inputs(self._clipped(low), high)
-        for y, one, gap in zip(self.p.y, self.tight(self.p.h, inputs), d):
+        for y, one, gap in zip(self.p.y, self.closure(inputs), d):
             least, most = iv.widened(one[0] - gap, one[1] + gap)
             inputs[fast(y)] = (
                 (np.maximum(least, np.minimum(one[0], 0.0)) if y in self.p.positive else least),
@@ -262,27 +264,46 @@ class Comparison:
 
     def _matrix(self, low: np.ndarray, high: np.ndarray, reach: np.ndarray):
         """The comparison matrix (N, q + m + 1, q + m + 1), its last column the defect, and what it holds over."""
-        p, q, m = self.p, self.q, self.m
+        q, m = self.q, self.m
         inputs = self._hull(low, high, reach)
         result = np.zeros((self.count, q + m + 1, q + m + 1))
-        found = self.tight(
-            [*p.f, *p.drift, *(n for row in p.dh for n in row), *(n for row in p.reduced for n in row)], inputs
-        )
-        flow, drift = found[:m], found[m : m + q]
-        dh = found[m + q : m + q + q * m].reshape(q, m, 2, -1)
-        reduced = found[m + q + q * m :].reshape(m, m, 2, -1)
-        for i in range(q):
-            total = drift[i][0], drift[i][1]
-            for k in range(m):
-                total = iv.add(total, iv.mul(dh[i, k], flow[k]))
-            result[:, i, -1] = iv.magnitude(total)
+        result[:, :q, -1] = self.defect(inputs).T
+        reduced, (decay, loss) = self.slopes(inputs), self.coupling(inputs)
         for i, j in np.ndindex(m, m):
             result[:, q + i, q + j] = reduced[i, j, 1] if i == j else iv.magnitude(reduced[i, j])
-        places = [(i, j, p.decay[i][j]) for i in range(q) for j in range(q)]
-        places += [(q + k, j, p.loss[k][j]) for k in range(m) for j in range(q)]
-        for (i, j, _), one in zip(places, self.ranges([node for _, _, node in places], inputs)):
-            result[:, i, j] = one[1] if i == j else iv.magnitude(one)
+        for i, j in np.ndindex(q, q):
+            result[:, i, j] = decay[i, j, 1] if i == j else iv.magnitude(decay[i, j])
+        for k, j in np.ndindex(m, q):
+            result[:, q + k, j] = iv.magnitude(loss[k, j])
         return result, inputs
+
+    # the closure y = h(z) by formula; `implicit` has another way
+
+    def closure(self, inputs: Mapping, count: int | None = None) -> np.ndarray:
+        """Ranges (q, 2, count) of h."""
+        return self.tight(self.p.h, inputs, count)
+
+    def shut(self, inputs: Mapping, count: int | None = None) -> Mapping:
+        """Inputs from which values of the small model follow."""
+        return inputs
+
+    def slopes(self, inputs: Mapping) -> np.ndarray:
+        """Ranges (m, m, 2, N) of Df."""
+        nodes = [node for row in self.p.reduced for node in row]
+        return self.tight(nodes, inputs).reshape(self.m, self.m, 2, -1)
+
+    def defect(self, inputs: Mapping) -> np.ndarray:
+        """Bounds (q, N) of |Dh f + h_t|."""
+        p, q, m = self.p, self.q, self.m
+        found = self.tight([*p.f, *p.drift, *(n for row in p.dh for n in row)], inputs)
+        flow, drift, dh = found[:m], found[m : m + q], found[m + q :].reshape(q, m, 2, -1)
+        return np.array([iv.magnitude(_total(drift[i], dh[i], flow)) for i in range(q)]).reshape(q, -1)
+
+    def coupling(self, inputs: Mapping) -> tuple[np.ndarray, np.ndarray]:
+        """Ranges of G_y - Dh F_y (q, q, 2, N) and F_y (m, q, 2, N)."""
+        p, q = self.p, self.q
+        found = self.ranges([node for row in (*p.decay, *p.loss) for node in row], inputs)
+        return found[: q * q].reshape(q, q, 2, -1), found[q * q :].reshape(self.m, q, 2, -1)
 
     # observables
 
@@ -298,6 +319,14 @@ class Comparison:
     def _observe(self, hull: Mapping, reach: np.ndarray, t: float) -> None:
         counted = np.array([t > self.late.get(id, 0.0) for id in self.ids])
         self.error = np.maximum(self.error, np.where(counted[:, None], self.far(hull, reach), 0.0))
+
+
+def _total(start, row, factors):
+    """start + sum of products of intervals."""
+    total = start[0], start[1]
+    for a, b in zip(row, factors):
+        total = iv.add(total, iv.mul(a, b))
+    return total
 
 
 def _moved(low, high, rates: np.ndarray, diagonal: np.ndarray, h: float) -> tuple[np.ndarray, np.ndarray]:

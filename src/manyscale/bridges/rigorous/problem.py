@@ -18,6 +18,7 @@ import numpy as np
 
 from manyscale.bridges.bridge import Bridge
 from manyscale.bridges.rigorous.rational import Rational, rational
+from manyscale.bridges.rigorous.roots import relaxed
 from manyscale.bridges.rigorous.tape import Tape
 from manyscale.kernels import compile_model
 from manyscale.kernels.differentiate import partials
@@ -67,6 +68,8 @@ class Problem:
     observables: Mapping[str, tuple[int, int, list[int], list[int]]]
     start: Mapping[str, Expr]
     positive: frozenset[str]  # z and y that are never negative
+    implicit: bool = False  # h is the root of G(z, y) = 0 (and has no nodes): the other nodes depend on y too
+    jacobian: Sequence[Sequence[int]] = ()  # G_y, where implicit
 
 
 def problem(bridge: Bridge, ids: Sequence[str], positive: frozenset[str], deadline: float = float("inf")) -> Problem:
@@ -74,10 +77,10 @@ def problem(bridge: Bridge, ids: Sequence[str], positive: frozenset[str], deadli
     return _Builder(bridge, positive, deadline).build(ids)
 
 
-def _suitable(system: System) -> None:
+def _suitable(system: System, algebraic: bool = False) -> None:
     if system.events:
         raise NotProvable("the model has events")
-    if system.delays or system.mass is not None or system.variable_stoichiometry:
+    if system.delays or (system.mass is not None and not algebraic) or system.variable_stoichiometry:
         raise NotProvable("the model has delays, fast reactions or stoichiometries that change")
     if tuple(system.states) != tuple(system.state_symbols):
         raise NotProvable("a compartment changes its size")
@@ -87,12 +90,12 @@ class _Builder:
     def __init__(self, bridge: Bridge, positive: frozenset[str], deadline: float):
         self.bridge, self.positive = bridge, positive
         self.fine, self.coarse = compile_model(bridge.fine).system, compile_model(bridge.coarse).system
-        if self.coarse.algebraic:
-            raise NotProvable("the fast variables are given by equations, not by formulas")
+        roots = {self.coarse.states[i] for i, _ in self.coarse.algebraic}
+        self.implicit = bool(roots)
         for system in (self.fine, self.coarse):
-            _suitable(system)
-        self.z = tuple(self.coarse.states)
-        computed = set(self.coarse.definitions)
+            _suitable(system, bool(roots) and system is self.coarse)
+        self.z = tuple(id for id in self.coarse.states if id not in roots)
+        computed = set(self.coarse.definitions) | roots
         self.y = tuple(id for id in self.fine.states if id in bridge.eliminated and id not in self._partners())
         if set(self.z) != set(bridge.restrict) or not set(self.y) <= computed:
             raise NotProvable("the small model has variables of its own")
@@ -114,7 +117,11 @@ class _Builder:
         whole |= {new: whole[next(iter(symbols(old)))] for new, old in self.bridge.parameters.items()}
         whole |= {name: graph.symbol(slow(name)) for name in self.z}
         self.base = whole
-        closed = self._closed()
+        if not self.implicit:
+            closed = self._closed()
+            self.implicit = any(self.closed_forms[name].ring is None for name in self.y)  # roots, say
+        if self.implicit:
+            return self._implicit(ids)
         opened, g = self._opened()
         flow = self._flow(opened)
         f, h, reduced, dh, drift = closed
@@ -139,6 +146,94 @@ class _Builder:
             [*f, *h, *drift, *(n for row in (*dh, *decay, *loss, *reduced) for n in row)]
         )  # raises NoRange early
         return made
+
+    def _implicit(self, ids: Sequence[str]) -> Problem:
+        """With the closure as the root of G(z, y) = 0: Dh = -G_y^-1 G_z, by elimination along the diagonal."""
+        graph = self.graph
+        opened, g = self._opened()
+        flow = self._flow(opened)
+        if any(TIME in self.tape.mentioned(node) for node in g):
+            raise NotProvable("time enters the equations that the fast variables are roots of")
+        z = {graph.symbol(slow(name)): name for name in self.z}
+        y = {graph.symbol(fast(name)): name for name in self.y}
+        loss = self._rows(flow, y)
+        own = self._rows(g, y)
+        self._agree_on_roots(flow, g, own)
+        dh = self._eliminated(own, [[graph.neg(node) for node in row] for row in self._rows(g, z)])
+        reduced = self._through(self._rows(flow, z), loss, dh)
+        decay = self._through(own, dh, [[graph.neg(node) for node in row] for row in loss])
+        seen = [opened[id] for id in ids if id in opened]
+        if len(seen) < len(ids):
+            raise NotProvable("an observable is not followed by this step")
+        by_y = self._rows(seen, y)
+        by_z = self._through(self._rows(seen, z), by_y, dh)
+        observables = {id: (node, node, by_y[k], by_z[k]) for k, (id, node) in enumerate(zip(ids, seen))}
+        start = {**self.bridge.restrict, **{name: Symbol(name) for name in self.y}}
+        self.tape.cone([*flow, *g, *(n for row in (*dh, *decay, *loss, *reduced) for n in row)])
+        return Problem(
+            self.tape, self.z, self.y, flow, [], dh, [graph.zero] * len(g), decay, loss, reduced, g,
+            [own[i][i] for i in range(len(g))], observables, start, self.positive, implicit=True, jacobian=own,
+        )  # fmt: skip
+
+    def _agree_on_roots(self, flow: list[int], g: list[int], jacobian: list[list[int]]) -> None:
+        """Whether, where all G_i vanish, the small model's equations for the fast variables hold too, and its rates are F:
+        at random points at which a root is found."""
+        inputs, scale = self._random_points()
+        first = np.full((len(self.y), CHECKS), scale)
+        root = relaxed(self.tape, g, jacobian, [fast(name) for name in self.y], inputs, first)
+        moved = dict(inputs)
+        for name, one in zip(self.y, root):
+            inputs[fast(name)] = one, one
+            moved[fast(name)] = one * 1.1, one * 1.1
+        bound = {**self.base, **{name: self.graph.symbol(fast(name)) for name in self.y}}
+        for name in self.coarse.schedule:
+            if name not in bound:
+                bound[name] = self._node(self.coarse.definitions[name], bound)
+        rights = dict(zip(self.coarse.states, self.coarse.right_sides))
+        rates = [self._node(rights[name], bound) for name in self.z]
+        if self.coarse.algebraic:
+            rows = [self._node(formula, bound) for _, formula in self.coarse.algebraic]
+        else:
+            rows = [
+                self.graph.sub(self._node(self.closed_forms[name].formula, self.base), bound[name]) for name in self.y
+            ]
+        zero = (np.zeros(CHECKS),) * 2
+        want = [*self.tape.ranges(flow, inputs), *[zero] * len(rows)]
+        far = self.tape.ranges([*flow, *rows], moved)
+        for a, b, other in zip(want, self.tape.ranges([*rates, *rows], inputs), far):
+            _same(a, b, np.abs(other[0]) + np.abs(a[0]))
+
+    def _rows(self, nodes: Sequence[int], wanted: dict[int, str]) -> list[list[int]]:
+        """Slopes of each node by each wanted input."""
+        found = [self._slopes(node, wanted) for node in nodes]
+        return [[one[name] for name in wanted.values()] for one in found]
+
+    def _through(self, first, left, right) -> list[list[int]]:
+        """first + left right, of matrices of nodes."""
+        return [
+            [
+                self._total([node, *(self.graph.mul(a, right[k][j]) for k, a in enumerate(left[i]))])
+                for j, node in enumerate(row)
+            ]
+            for i, row in enumerate(first)
+        ]
+
+    def _eliminated(self, matrix, right) -> list[list[int]]:
+        """matrix^-1 right."""
+        graph, size = self.graph, len(matrix)
+        a, b = [list(row) for row in matrix], [list(row) for row in right]
+        for k in range(size):
+            for i in range(k + 1, size):
+                if a[i][k] == graph.zero:
+                    continue
+                share = graph.div(a[i][k], a[k][k])
+                a[i] = [graph.sub(a[i][j], graph.mul(share, a[k][j])) if j > k else graph.zero for j in range(size)]
+                b[i] = [graph.sub(x, graph.mul(share, w)) for x, w in zip(b[i], b[k])]
+        for k in reversed(range(size)):
+            for j in range(k + 1, size):
+                b[k] = [graph.sub(x, graph.mul(a[k][j], w)) for x, w in zip(b[k], b[j])]
+            b[k] = [graph.div(x, a[k][k]) for x in b[k]]
+        return b
 
     def _total(self, nodes: list[int]) -> int:
         result = self.graph.zero
@@ -224,7 +319,8 @@ class _Builder:
 
     # identities that the proof rests on, at random points
 
-    def _agree(self, flow: list[int], f: list[int], h: list[int], g: list[int]) -> None:
+    def _random_points(self) -> tuple[dict, float]:
+        """Inputs but for the fast variables, and a typical size of those."""
         random = np.random.default_rng(5)
         names = [slow(n) for n in self.z] + [parameter(n) for n in self.fine.parameters]
         kernel = compile_model(self.bridge.fine)
@@ -234,8 +330,13 @@ class _Builder:
         scale = max([*(v for v in (*sizes, *np.abs(y0)) if np.isfinite(v)), 0.0]) or 1.0
         size = {parameter(n): p0[k] for k, n in enumerate(self.fine.parameters)}
         values = {n: size.get(n, scale) * random.uniform(0.3, 3.0, CHECKS) for n in names}
-        inputs = {n: (v, v) for n, v in values.items()}
+        inputs: dict = {n: (v, v) for n, v in values.items()}
         inputs[TIME] = (random.uniform(0.0, 1.0, CHECKS),) * 2
+        return inputs, scale
+
+    def _agree(self, flow: list[int], f: list[int], h: list[int], g: list[int]) -> None:
+        random = np.random.default_rng(6)
+        inputs, _ = self._random_points()
         moved = dict(inputs)
         for name, found in zip(self.y, self.tape.ranges(h, inputs)):
             inputs[fast(name)] = found

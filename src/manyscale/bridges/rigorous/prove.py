@@ -10,6 +10,7 @@ import numpy as np
 
 from manyscale.bridges.bridge import Bridge, Chain
 from manyscale.bridges.rigorous.comparison import Comparison, Enclosure, steps
+from manyscale.bridges.rigorous.implicit import ImplicitComparison
 from manyscale.bridges.rigorous.intervals import Interval
 from manyscale.bridges.rigorous.positivity import positive_coordinates, positive_states
 from manyscale.bridges.rigorous.problem import NotProvable, problem
@@ -65,7 +66,8 @@ class Prover:
         slack = 1e-14 * (1 + np.abs(low)), 1e-14 * (1 + np.abs(high))
         parameters, start = self.start.ranges(np.exp(low - slack[0]), np.exp(high + slack[1]))
         one: Mapping[str, Interval] = start
-        return Comparison(self.problem, parameters, one, self.late, self.layer).run(self.times, stop)
+        kind = ImplicitComparison if self.problem.implicit else Comparison
+        return kind(self.problem, parameters, one, self.late, self.layer).run(self.times, stop)
 
 
 def prove(
