@@ -89,9 +89,12 @@ class Load:
 
     @cached_property
     def corrected(self) -> Bridge:
-        """Like `reduced`, with complexes that lag behind as the slow variables move: the slow manifold to first order,
-        whose error is of second order in the ratio of binding times to what they load. Errors: InputError."""
-        return self._without_complexes(1)
+        """Like `reduced`, with complexes that lag behind as the slow variables move (the slow manifold to first order)
+        and that settle at the start (the initial layer): right to second order in the ratio of binding times to what
+        they load, at every time. Errors: InputError."""
+        from manyscale.bridges.time.settling import with_settling
+
+        return with_settling(self._without_complexes(1), self.eliminated)
 
     def _without_complexes(self, order: int) -> Bridge:
         from manyscale.bridges.time.slow_manifold import slow_manifold
