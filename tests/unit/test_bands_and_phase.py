@@ -38,7 +38,7 @@ def test_a_band_holds_what_it_was_made_from_and_keeps_between_its_limits():
 
 def test_bands_of_a_chain_add_up_like_its_bound():
     fine = ms.read(
-        "S + E -> C; k1*S*E; C -> S + E; k2*C; C -> P + E; k3*C; P -> ; k4*P; R -> ; k5*R; -> P; q*R;"
+        "S + E -> C; k1*S*E; C -> S + E; k2*C; C -> P + E; k3*C; P -> ; k4*P; R -> ; k5*R*R; -> P; q*R;"
         "S = 10; E = 0.01; C = 0; P = 0; R = 5; k1 = 1; k2 = 100; k3 = 1; k4 = 0.1; k5 = 1e-5; q = 0.01"
     )
     question = ms.Question(horizon=100.0, tolerance=0.05)

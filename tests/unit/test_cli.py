@@ -18,7 +18,7 @@ QUAL = """<?xml version="1.0"?>
  </qual:listOfQualitativeSpecies></model></sbml>"""
 SLOW = """model slow
  species A, B; A = 1; B = 0
- go: A -> B; k*A
+ go: A -> B; k*A*(1 + 0.01*B)
  back: B -> ; 0.7*k*B
  k = 1
 end
@@ -88,7 +88,7 @@ def test_analyze_json_prints_one_object_and_all_else_goes_to_stderr(examples, tm
     found = json.loads(done.stdout)
     assert set(found) == KEYS
     assert found["model"]["id"] == "michaelis_menten_1925" and found["model"]["units_ok"] in (True, False, None)
-    assert set(found["dimension"]) == {"full", "conserved", "reduced"}
+    assert set(found["dimension"]) == {"full", "conserved", "proved", "reduced"}
     for bridge in found["chain"]:
         assert {"name", "tier", "claim", "eliminated", "groups", "error"} <= set(bridge)
         assert {"bound", "measured", "norm"} <= set(bridge["error"])

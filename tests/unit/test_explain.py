@@ -31,7 +31,7 @@ def test_nothing_is_printed_unless_asked(capsys):
 
 
 def test_a_refusal_tells_the_number_that_failed_and_what_was_tried():
-    text = "z' = -z; y' = -12*y + (11*z + 12*z^2)/(1 + z)^2; z = 2; y = 1"
+    text = "z' = -z*(1 + 1e-6*y); y' = -12*y + (11*z + 12*z^2)/(1 + z)^2; z = 2; y = 1"
     question = ms.Question(horizon=6, tolerance=0.001, region=1.5)
     chain = ms.reduce(text, question)
     lines = explain(chain, resolve(ms.read(text), question))

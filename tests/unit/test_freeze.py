@@ -74,7 +74,7 @@ def test_a_pool_that_others_feel_strongly_is_not_held():
 
 def test_reduce_holds_slow_pools_after_fast_ones_are_eliminated():
     fine = ms.read(
-        "S + E -> C; k1*S*E; C -> S + E; k2*C; C -> P + E; k3*C; P -> ; k4*P; -> R; 0*k5; R -> ; k5*R; -> P; q*R;"
+        "S + E -> C; k1*S*E; C -> S + E; k2*C; C -> P + E; k3*C; P -> ; k4*P; -> R; 0*k5; R -> ; k5*R*R; -> P; q*R;"
         "S = 10; E = 0.01; C = 0; P = 0; R = 5; k1 = 1; k2 = 100; k3 = 1; k4 = 0.1; k5 = 1e-5; q = 0.01"
     )
     chain = ms.reduce(fine, ms.Question(horizon=100.0, tolerance=0.05))

@@ -46,7 +46,7 @@ def parts(chain, monkeypatch):  # noqa: F811
 
 def test_everything_found_is_in_the_record(parts):
     study = analyze(models()[0])
-    assert study.dimension == {"full": 4, "conserved": 3, "reduced": 2} and not study.stopped
+    assert study.dimension == {"full": 4, "conserved": 3, "proved": 3, "reduced": 2} and not study.stopped
     assert study.verified == {"points": 4, "worst_error": 0.002, "violations": 0}
     assert study.evidence["phase"] and study.evidence["trajectories"]
     assert study.scales[0]["fast_species"] == ["C"]
