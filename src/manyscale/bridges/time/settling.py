@@ -120,7 +120,7 @@ def with_settling(bridge: Bridge, fast: tuple[str, ...]) -> Bridge:
         rules=tuple(replace(r, formula=new[r.variable]) if r.variable in new else r for r in coarse.rules),
         parameters=(*coarse.parameters, *added),
     )
-    claim = bridge.certificate.claim.removesuffix(".") + "; with their decay onto it at the start, where they settle without swinging."
+    claim = bridge.certificate.claim.removesuffix(".") + "; with their decay onto it, where that does not swing."
     certificate = replace(bridge.certificate, claim=claim)
     return replace(bridge, coarse=model, project=settling, certificate=certificate, layer_species=(), layer_time=0.0)
 
