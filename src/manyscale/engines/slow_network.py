@@ -7,11 +7,7 @@ import numpy as np
 from manyscale import _core
 from manyscale.engines.fast_blocks import Conditional, Division, Laws, NoLaw
 from manyscale.errors import InputError
-from manyscale.kernels.compiled import int_array
-
-
-def _ragged(lists) -> tuple[np.ndarray, np.ndarray]:
-    return int_array(np.cumsum([0, *(len(one) for one in lists)])), int_array([v for one in lists for v in one])
+from manyscale.kernels.compiled import int_array, ragged
 
 
 class SlowNetwork:
@@ -32,11 +28,11 @@ class SlowNetwork:
         ]
         own = [[(i, n) for i, n in one.change if i not in fast] for one in slow]
         self.core = _core.SlowScale(
-            code.kernel.size, self._constants(p), *_ragged(reactants), *_ragged([[i for i, _ in x] for x in own]),
+            code.kernel.size, self._constants(p), *ragged(reactants), *ragged([[i for i, _ in x] for x in own]),
             int_array([n for x in own for _, n in x]),
-            *_ragged([self._read_blocks(j) for j in division.slow]),
-            *_ragged([[b for b, x in enumerate(blocks) if any(i in x.species for i, _ in one.change)] for one in slow]),
-            *_ragged([block.changed for block in blocks]),
+            *ragged([self._read_blocks(j) for j in division.slow]),
+            *ragged([[b for b, x in enumerate(blocks) if any(i in x.species for i, _ in one.change)] for one in slow]),
+            *ragged([block.changed for block in blocks]),
         )  # fmt: skip
 
     def _read_blocks(self, j: int) -> list[int]:

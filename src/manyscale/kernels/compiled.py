@@ -17,6 +17,11 @@ def int_array(values) -> np.ndarray:
     return np.array(values, dtype=np.int32)
 
 
+def ragged(lists) -> tuple[np.ndarray, np.ndarray]:
+    """Lists of whole numbers one after another: (where each starts, and the end; all their members)."""
+    return int_array(np.cumsum([0, *(len(one) for one in lists)])), int_array([v for one in lists for v in one])
+
+
 def equation_data(work: Assembly) -> tuple[_core.EquationData, Layout]:
     """Everything of `core/equations.hpp` from the nodes of an assembly, and where things lie."""
     graph, system = work.graph, work.system
@@ -85,15 +90,12 @@ def machine_code(work: Assembly, layout: Layout, data: _core.EquationData, lanes
 
 
 def _table(work: Assembly, layout: Layout) -> tuple:
-    def ragged(lists):
-        return int_array(np.concatenate([[0], np.cumsum([len(x) for x in lists])])), [v for x in lists for v in x]
-
     factor_start, factors = ragged([term.states for term in work.table])
     row_start, rows = ragged([term.rows for term in work.table])
     weights = np.array([w for term in work.table for w in term.weights], dtype=float)
     constants = int_array([layout.slot[term.constant] for term in work.table])
     scale = int_array([layout.slot[node] for node in work.row_factors])
-    return constants, factor_start, int_array(factors), row_start, int_array(rows), weights, scale
+    return constants, factor_start, factors, row_start, rows, weights, scale
 
 
 def make_formulas(system: System, outputs: list[int], graph: Graph) -> _core.Formulas:

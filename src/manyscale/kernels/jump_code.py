@@ -11,10 +11,10 @@ import numpy as np
 from manyscale import _core
 from manyscale.errors import InputError
 from manyscale.kernels.assemble import bound_graph
-from manyscale.kernels.compiled import int_array, make_formulas
-from manyscale.kernels.graph import TIME, Graph
+from manyscale.kernels.compiled import int_array, make_formulas, ragged
+from manyscale.kernels.graph import Graph
 from manyscale.kernels.kernel import Kernel
-from manyscale.kernels.program import Layout, reachable
+from manyscale.kernels.program import Layout, reachable, reads_time
 from manyscale.kernels.propensities import JumpSystem, jump_system
 from manyscale.model.expr import Expr, Number
 
@@ -72,7 +72,7 @@ def _make(kernel: Kernel, system: JumpSystem, method: str) -> JumpCode:
     graph = bound_graph(lowered)
     flows = [graph.of(formula) for _, formula in system.flows]
     rates = [graph.of(one.formula) for one in reactions]
-    timed = bool(flows) or any(graph.ops[n] == "input" and graph.args[n][0] == TIME for n in reachable(graph, rates))
+    timed = bool(flows) or reads_time(graph, rates)
     if method == "rejection" and other is not None:
         raise InputError(
             f"method='rejection' needs elementary steps, and the law of {other} is none; use method='direct'"
@@ -87,8 +87,8 @@ def _make(kernel: Kernel, system: JumpSystem, method: str) -> JumpCode:
     changed = [[i for i, _ in one.change] for one in reactions]
     reactants = [list(one.reactants) if table else [] for one in reactions]
     model = _core.make_jump_model(
-        formulas, len(reactions), *_ragged(changed), int_array([n for one in reactions for _, n in one.change]),
-        table, *_ragged(reactants), timed, int_array([i for i, _ in system.flows]), bool(lowered.events),
+        formulas, len(reactions), *ragged(changed), int_array([n for one in reactions for _, n in one.change]),
+        table, *ragged(reactants), timed, int_array([i for i, _ in system.flows]), bool(lowered.events),
     )  # fmt: skip
     if not table and not watches and not timed and rates:
         code, lanes = _lane_code(system, graph, rates, model)
@@ -112,12 +112,6 @@ def _lane_code(system: JumpSystem, graph: Graph, rates: list[int], model) -> tup
         return None, 0
     model.set_lanes(code.address[NAME], width)
     return code, width
-
-
-def _ragged(lists: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
-    return int_array(np.concatenate([[0], np.cumsum([len(x) for x in lists])])), int_array(
-        [v for x in lists for v in x]
-    )
 
 
 def _machine_code(kernel: Kernel, graph: Graph, nodes: list[int], model) -> Any:

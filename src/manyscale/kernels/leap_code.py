@@ -10,12 +10,12 @@ import numpy as np
 from manyscale import _core
 from manyscale.errors import InputError, UnsupportedError
 from manyscale.kernels.assemble import bound_graph
-from manyscale.kernels.compiled import int_array, llvm_found, make_formulas
+from manyscale.kernels.compiled import int_array, llvm_found, make_formulas, ragged
 from manyscale.kernels.differentiate import gradients
-from manyscale.kernels.graph import TIME, Graph
+from manyscale.kernels.graph import Graph
 from manyscale.kernels.jump_code import LARGEST_CODE
 from manyscale.kernels.kernel import Kernel
-from manyscale.kernels.program import Layout, reachable
+from manyscale.kernels.program import Layout, reachable, reads_time
 from manyscale.kernels.propensities import JumpSystem, jump_system
 from manyscale.model.expr import Expr
 
@@ -62,8 +62,8 @@ def _make(kernel: Kernel, system: JumpSystem, level: str, until: Expr | None) ->
     rates = [graph.of(one.formula) for one in reactions]
     truths = [event.trigger for event in lowered.events] if until is None else [until]
     condition = [graph.truth(graph.of(formula)) for formula in truths]
-    timed = tuple(one.reaction for node, one in zip(rates, reactions) if _on_time(graph, node))
-    watches_time = any(_on_time(graph, node) for node in condition)
+    timed = tuple(one.reaction for node, one in zip(rates, reactions) if reads_time(graph, [node]))
+    watches_time = any(reads_time(graph, [node]) for node in condition)
     if until is not None and watches_time:
         raise InputError("a condition of `until` must not depend on time itself; the last output time ends the run")
     if timed and level == "jump":
@@ -78,16 +78,11 @@ def _make(kernel: Kernel, system: JumpSystem, level: str, until: Expr | None) ->
     jobs = {"rates": rates, "slopes": entries, "condition": condition}
     model = _core.make_leap_model(
         *(make_formulas(lowered, nodes, graph) for nodes in jobs.values()), watches_time,
-        *_ragged([[i for i, _ in one.change] for one in reactions]),
+        *ragged([[i for i, _ in one.change] for one in reactions]),
         int_array([n for one in reactions for _, n in one.change]),
-        *_ragged(reads), int_array(_partners(system)),
+        *ragged(reads), int_array(_partners(system)),
     )  # fmt: skip
     return LeapCode(kernel, system, model, system.remarks, timed, _machine_code(kernel, graph, jobs, model))
-
-
-def _ragged(lists: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
-    ends = np.cumsum([len(one) for one in lists], dtype=int)
-    return int_array([0, *ends]), int_array([v for one in lists for v in one])
 
 
 def _partners(system: JumpSystem) -> list[int]:
@@ -105,10 +100,6 @@ def _partners(system: JumpSystem) -> list[int]:
         same = [j for j in opposite if system.propensities[j].reaction == one.reaction]
         found.append((same or opposite or [-1])[0])
     return found
-
-
-def _on_time(graph: Graph, node: int) -> bool:
-    return any(graph.ops[n] == "input" and graph.args[n][0] == TIME for n in reachable(graph, [node]))
 
 
 def _machine_code(kernel: Kernel, graph: Graph, jobs: dict[str, list[int]], model) -> tuple:

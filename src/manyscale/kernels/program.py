@@ -25,6 +25,11 @@ def reachable(graph: Graph, outputs, stop=lambda node: False) -> list[int]:
     return sorted(seen)
 
 
+def reads_time(graph: Graph, outputs) -> bool:
+    """Whether an output depends on time itself."""
+    return any(graph.ops[n] == "input" and graph.args[n][0] == TIME for n in reachable(graph, outputs))
+
+
 class Layout:
     """Slots: y, t, p, constants, what depends on p alone, temporaries."""
 

@@ -10,11 +10,10 @@ import numpy as np
 from manyscale import _core
 from manyscale.errors import InputError
 from manyscale.kernels.assemble import bound_graph
-from manyscale.kernels.compiled import int_array, make_formulas
-from manyscale.kernels.graph import TIME
+from manyscale.kernels.compiled import int_array, make_formulas, ragged
 from manyscale.kernels.jump_code import _machine_code
 from manyscale.kernels.kernel import Kernel
-from manyscale.kernels.program import reachable
+from manyscale.kernels.program import reads_time
 from manyscale.kernels.propensities import JumpSystem, Propensity, jump_system
 
 
@@ -67,13 +66,8 @@ def _make(kernel: Kernel, system: JumpSystem) -> PropensityCode:
     graph = bound_graph(kernel.system)
     nodes = [graph.of(one.formula) for one in reactions]
     formulas = make_formulas(kernel.system, nodes, graph)
-    start = np.cumsum([0, *(len(one.change) for one in reactions)])
-    changed, change = ([entry[k] for one in reactions for entry in one.change] for k in (0, 1))
-    model = _core.make_hybrid_model(formulas, int_array(start), int_array(changed), int_array(change))
+    changed = ragged([[i for i, _ in one.change] for one in reactions])
+    model = _core.make_hybrid_model(formulas, *changed, int_array([n for one in reactions for _, n in one.change]))
     code = _machine_code(kernel, graph, nodes, model)
-    timed = tuple(
-        one.reaction
-        for node, one in zip(nodes, reactions)
-        if any(graph.ops[part] == "input" and graph.args[part][0] == TIME for part in reachable(graph, [node]))
-    )
+    timed = tuple(one.reaction for node, one in zip(nodes, reactions) if reads_time(graph, [node]))
     return PropensityCode(kernel, system, reactions, model, formulas, timed, code)
