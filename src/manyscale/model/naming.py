@@ -3,9 +3,41 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from manyscale.model.model import Model
 
 _PART = re.compile(r"[A-Za-z]+|\d+")
+
+
+def free_name(wanted: str, taken: Collection[str]) -> str:
+    """`wanted`, or that with the first number from 2 on that makes it different from all in `taken`."""
+    name, k = wanted, 2
+    while name in taken:
+        name, k = f"{wanted}_{k}", k + 1
+    return name
+
+
+class Names:
+    """Ids in use: those of models, and those that were made from here."""
+
+    def __init__(self, *models: Model):
+        self.taken = {"time", "avogadro", "pi"}
+        for model in models:
+            self.taken |= {*model.by_id, *(k.id for r in model.reactions for k in r.local)}
+
+    def free(self, wanted: str) -> str:
+        """An id that nothing has, in use from now on."""
+        name = free_name(wanted, self.taken)
+        self.taken.add(name)
+        return name
+
+    def new(self, wanted: str) -> str:
+        """The same from any text."""
+        stem = re.sub(r"\W+", "_", wanted, flags=re.ASCII).strip("_") or "x"
+        return self.free(stem if not stem[0].isdigit() else f"_{stem}")
 
 
 def total_names(laws: Sequence[Mapping[str, object]], names: Mapping[str, str], ids: Sequence[str] = ()) -> list[str]:

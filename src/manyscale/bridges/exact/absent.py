@@ -8,13 +8,14 @@ such set is found by leaving out what fails until nothing does; that a rate vani
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from manyscale.bridges.bridge import Bridge
-from manyscale.bridges.certificate import Assumption, Certificate, ErrorStatement, Refusal, source_hash, versions
+from manyscale.bridges.certificate import Assumption, Certificate, Refusal
+from manyscale.bridges.exact.exactly import FromZero, exactly
+from manyscale.bridges.exact.separate import given_later
 from manyscale.bridges.explain import listed
 from manyscale.bridges.held import frozen_model, unfreezable
-from manyscale.bridges.norm import NORM
 from manyscale.engines.simulate import as_model
 from manyscale.errors import InputError
 from manyscale.kernels import compile_model
@@ -27,22 +28,6 @@ from manyscale.scales.measure import Scales
 NAME = "absent"
 KEEP_ZERO = frozenset({"abs", "sin", "tan", "sinh", "tanh", "arcsin", "arctan", "arcsinh", "arctanh"})  # f(0) = 0
 HARMLESS = KEEP_ZERO | {"exp", "cos", "cosh"}  # have a value at 0
-
-
-@dataclass(frozen=True)
-class Project:
-    """Values of the coarse model for those of the fine one. Errors: InputError where something is there after all."""
-
-    empty: tuple[str, ...]
-    kept: tuple[str, ...]
-
-    def __call__(self, values: Mapping[str, float]) -> dict[str, float]:
-        for id in self.empty:
-            if values[id] != 0.0:
-                raise InputError(
-                    f"{id} = {values[id]:g}, and the small model was made for 0: reduce the model with this value in it"
-                )
-        return {id: values[id] for id in self.kept}
 
 
 def attempt(model: Model, scales: Scales | None, question: Question) -> Bridge | Refusal:
@@ -80,7 +65,7 @@ def _attempt(model: Model, observables: Collection[str], box: Mapping) -> Bridge
         name=NAME, fine=model, coarse=coarse, restrict={id: Symbol(id) for id in left.states},
         lift={s.id: Symbol(s.id) for s in model.species}, parameters=parameters, eliminated=(*gone, *still),
         certificate=_certificate(model, system, gone, still, constants, box),
-        project=Project((*gone, *constants), (*left.states, *parameters)),
+        project=FromZero({id: Symbol(id) for id in (*left.states, *parameters)}, (*gone, *constants)),
     )  # fmt: skip
 
 
@@ -104,8 +89,7 @@ def never_there(model: Model, moving: Collection[str] = ()) -> tuple[tuple[str, 
     if system.delays or system.mass is not None:
         return (), ()
     y, p = kernel.initial()
-    given = {*moving, *(item.symbol for item in model.initial_assignments)}
-    given |= {t for event in model.events for t, _ in event.assignments}
+    given = {*moving, *given_later(model)}
     forbidden = unfreezable(model, system)
     found = {id for i, id in enumerate(system.states) if y[i] == 0.0 and i not in forbidden and id not in given}
     constants = {id for id, value in zip(system.parameters, p) if value == 0.0 and id not in given}
@@ -185,8 +169,8 @@ class _Vanishing:
 def _certificate(model: Model, system: System, gone, still, constants, box) -> Certificate:
     because = f" or of {listed(constants, 4)}, which {'is' if len(constants) == 1 else 'are'} zero" if constants else ""
     more = f" With them {listed(still, 4)} never change{'s' if len(still) == 1 else ''}." if still else ""
-    return Certificate(
-        tier="exact",
+    return exactly(
+        model,
         claim=(
             f"{len(gone)} of {system.size} variables ({listed(gone, 6)}) start at zero and stay there: whatever makes one of "
             f"them needs another one of them{because}.{more} No error is made."
@@ -195,9 +179,6 @@ def _certificate(model: Model, system: System, gone, still, constants, box) -> C
             Assumption("the rates of these variables vanish wherever all of them are zero", "proved"),
             Assumption("they are zero at the start, at every point of the region", "proved"),
         ),
-        error=ErrorStatement(NORM, 0.0, 0.0),
-        domain=dict(box),
+        box=box,
         recipe={"method": NAME, "absent": list(gone), "constants": list(constants)},
-        source_hash=source_hash(model),
-        versions=versions(),
     )

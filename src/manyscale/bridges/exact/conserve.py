@@ -18,13 +18,10 @@ from manyscale.bridges.bridge import Bridge
 from manyscale.bridges.certificate import (
     Assumption,
     Certificate,
-    ErrorStatement,
     Refusal,
-    source_hash,
-    versions,
 )
 from manyscale.bridges.compose import carry, start_values
-from manyscale.bridges.norm import NORM
+from manyscale.bridges.exact.exactly import exactly
 from manyscale.engines.ode import simulate_ode
 from manyscale.errors import InputError, SimulationError
 from manyscale.kernels import compile_model
@@ -35,6 +32,7 @@ from manyscale.model.elimination import subtract
 from manyscale.model.evaluate import evaluate
 from manyscale.model.expr import Expr, Number, Symbol, add, mul, power
 from manyscale.model.model import Model
+from manyscale.model.naming import free_name
 from manyscale.model.parts import Compartment, Parameter, Rule, Species, UnitDefinition, UnitPart
 from manyscale.model.printing import infix
 from manyscale.model.question import Question
@@ -235,10 +233,7 @@ def _unit(model: Model, law: ConservationLaw, shared: str | None) -> str | None:
 def _total_id(law: ConservationLaw, taken: set[str]) -> str:
     text = re.sub(r"^(total|constant) ", "", law.name)
     stem = "T_" + (re.sub(r"\W+", "_", text, flags=re.ASCII).strip("_") or "total")
-    name, k = stem, 2
-    while name in taken:
-        name, k = f"{stem}_{k}", k + 1
-    return name
+    return free_name(stem, taken)
 
 
 def _bridge(model: Model, system: System, question: Question, totals: list[Total], idle: set[str]) -> Bridge:
@@ -317,23 +312,20 @@ def _certificate(model: Model, question: Question, totals: list[Total], idle: se
     more = f" and {len(totals) - 6} more" if len(totals) > 6 else ""
     still = f" {len(idle)} species that no reaction changes are constants." if idle else ""
     claim = f"{len(totals)} conserved total{'s' if len(totals) != 1 else ''} ({sums}{more}) replace one species each; no error is made."
-    return Certificate(
-        tier="exact",
+    return exactly(
+        model,
         claim=(claim if totals else "").strip() + still,
         assumptions=(
             Assumption("the coefficients annihilate the stoichiometric matrix, over the rationals", "proved"),
             Assumption("no event, rule or variable stoichiometry changes a species of a law", "proved"),
             Assumption(f"right-hand sides agree to {CHECKED:g} at {REPLAYS} random states", "checked"),
         ),
-        error=ErrorStatement(NORM, 0.0, 0.0),
-        domain=dict(question.box),
+        box=question.box,
         recipe={
             "method": "conserve",
             "laws": {t.id: {s: str(c) for s, c in t.law.coefficients.items()} for t in totals},
             "computed": [t.species for t in totals],
         },
-        source_hash=source_hash(model),
-        versions=versions(),
     )
 
 

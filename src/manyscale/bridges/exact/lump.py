@@ -17,14 +17,14 @@ import numpy as np
 
 from manyscale._core import RowSpace
 from manyscale.bridges.bridge import Bridge
-from manyscale.bridges.certificate import Assumption, Certificate, ErrorStatement, Refusal, source_hash, versions
+from manyscale.bridges.certificate import Assumption, Certificate, Refusal
 from manyscale.bridges.compose import carry
+from manyscale.bridges.exact.exactly import exactly
 from manyscale.bridges.lumping.closure import Closure, Lumping, TimeUp
 from manyscale.bridges.lumping.coarse import FILLINGS, LumpedModel, Rewriting, frame, unsupported
 from manyscale.bridges.lumping.field import Unlucky
 from manyscale.bridges.lumping.partition import forward
 from manyscale.bridges.lumping.readable import Row, positive
-from manyscale.bridges.norm import NORM
 from manyscale.engines.simulate import as_model
 from manyscale.errors import InputError, UnsupportedError
 from manyscale.kernels import compile_model
@@ -207,8 +207,8 @@ def _certificate(model: Model, system: System, lumping: Lumping, made: LumpedMod
     more = f" and {len(added) - 4} more" if len(added) > 4 else ""
     sums = f": {shown}{more}" if added else ""
     proof = "over the rationals" if lumping.proved else "at random points of a prime field, wrong once in 10^15 at most"
-    return Certificate(
-        tier="exact",
+    return exactly(
+        model,
         claim=(
             f"{lumping.size} sums and single variables with equations of their own replace {system.size} variables, for "
             f"all values of the parameters{sums}. No error is made."
@@ -221,16 +221,13 @@ def _certificate(model: Model, system: System, lumping: Lumping, made: LumpedMod
             Assumption(f"right-hand sides agree to {CHECKED:g} at {REPLAYS} random states", "checked"),
             Assumption("the members of a sum cannot be told apart any more", "proved"),
         ),
-        error=ErrorStatement(NORM, 0.0, 0.0),
-        domain=dict(box),
+        box=box,
         recipe={
             "method": NAME,
             "observables": list(observables),
             "sums": {id: {system.states[i]: str(x) for i, x in row.items()}
                      for id, row in _named(system, lumping, made).items()},
         },
-        source_hash=source_hash(model),
-        versions=versions(),
     )  # fmt: skip
 
 

@@ -12,7 +12,8 @@ from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
 
 from manyscale.bridges.bridge import Bridge
-from manyscale.bridges.certificate import Assumption, Certificate, ErrorStatement, Refusal, source_hash, versions
+from manyscale.bridges.certificate import Assumption, Certificate, Refusal
+from manyscale.bridges.exact.exactly import exactly
 from manyscale.bridges.exact.lump import CHECKED, LIMIT, REPLAYS, replayed
 from manyscale.bridges.explain import listed
 from manyscale.bridges.lumping.closure import TimeUp
@@ -20,7 +21,6 @@ from manyscale.bridges.lumping.coarse import unsupported
 from manyscale.bridges.lumping.equal import merged_model
 from manyscale.bridges.lumping.field import Unlucky
 from manyscale.bridges.lumping.partition import backward
-from manyscale.bridges.norm import NORM
 from manyscale.engines.simulate import as_model
 from manyscale.errors import InputError, UnsupportedError
 from manyscale.kernels import compile_model
@@ -133,8 +133,8 @@ def _certificate(model: Model, system: System, classes, box) -> Certificate:
     largest = sorted(classes, key=len, reverse=True)
     shown = "; ".join(f"{listed(ids, 4)}" for ids in largest[:3])
     more = f"; and {len(classes) - 3} more classes" if len(classes) > 3 else ""
-    return Certificate(
-        tier="exact",
+    return exactly(
+        model,
         claim=(
             f"{gone} of {system.size} variables stay equal to another one, for all values of the parameters, because they "
             f"start equal ({shown}{more}). No error is made."
@@ -147,9 +147,6 @@ def _certificate(model: Model, system: System, classes, box) -> Certificate:
             Assumption("members of a class start equal at every point of the region", "proved"),
             Assumption(f"right-hand sides agree to {CHECKED:g} at {REPLAYS} random states", "checked"),
         ),
-        error=ErrorStatement(NORM, 0.0, 0.0),
-        domain=dict(box),
+        box=box,
         recipe={"method": NAME, "classes": [list(ids) for ids in classes], "sums": {}},
-        source_hash=source_hash(model),
-        versions=versions(),
     )  # fmt: skip

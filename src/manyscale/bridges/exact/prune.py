@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from manyscale.bridges.bridge import Bridge
-from manyscale.bridges.certificate import Assumption, Certificate, ErrorStatement, Refusal, source_hash, versions
-from manyscale.bridges.norm import NORM
+from manyscale.bridges.certificate import Assumption, Certificate, Refusal
+from manyscale.bridges.exact.exactly import exactly
 from manyscale.kernels import compile_model
 from manyscale.model.expr import Expr, Symbol, symbols
 from manyscale.model.model import Model
@@ -177,8 +177,8 @@ def _used(reaction: Reaction) -> set[str]:
 
 def _certificate(model: Model, question: Question, gone: list[str], states: int, reactions: int) -> Certificate:
     names = ", ".join(gone[:8]) + (f" and {len(gone) - 8} more" if len(gone) > 8 else "")
-    return Certificate(
-        tier="exact",
+    return exactly(
+        model,
         claim=(
             f"The observables do not depend on {names or 'what was left out'}: {states} differential "
             f"equation{'s' if states != 1 else ''} and {reactions} reaction{'s' if reactions != 1 else ''} less, no error is made."
@@ -187,9 +187,6 @@ def _certificate(model: Model, question: Question, gone: list[str], states: int,
             Assumption("no path of influence leads from what was left out to an observable", "proved"),
             Assumption("what was left out cannot be read off the small model any more", "proved"),
         ),
-        error=ErrorStatement(NORM, 0.0, 0.0),
-        domain=dict(question.box),
+        box=question.box,
         recipe={"method": "prune", "observables": list(question.observables), "removed": gone},
-        source_hash=source_hash(model),
-        versions=versions(),
     )

@@ -15,13 +15,10 @@ from manyscale.bridges.bridge import Bridge
 from manyscale.bridges.certificate import (
     Assumption,
     Certificate,
-    ErrorStatement,
     Group,
     Refusal,
-    source_hash,
-    versions,
 )
-from manyscale.bridges.norm import NORM
+from manyscale.bridges.exact.exactly import exactly
 from manyscale.errors import InputError
 from manyscale.kernels.interpret import evaluate
 from manyscale.model.expr import Expr, Symbol, mul, power
@@ -103,22 +100,19 @@ def _certificate(found: Nondimensionalization) -> Certificate:
         f"The same model in units of its own: time in {found.time.formula}, {len(found.scales)} variables, "
         f"{len(found.groups)} groups. No error is made."
     )
-    return Certificate(
-        tier="exact",
+    return exactly(
+        found.source,
         claim=f"{claim} Smallest: {named}." if named else claim,
         assumptions=(
             Assumption("the scales are a symmetry of the formulas, in whole numbers", "proved"),
             Assumption(f"right-hand sides agree to {CHECKED:g} at random states", "checked"),
         ),
         groups=tuple(Group(s.name, s.formula, s.value, 0.1, 0.1 / s.value, s.meaning, s.range) for s in small),
-        error=ErrorStatement(NORM, 0.0, 0.0),
-        domain=dict(found.question.box),
+        box=found.question.box,
         recipe={
             "method": "scale",
             "form": found.form,
             "time": found.time.formula,
             "scales": {id: s.formula for id, s in found.scales.items()},
         },
-        source_hash=source_hash(found.source),
-        versions=versions(),
     )

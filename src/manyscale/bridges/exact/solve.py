@@ -16,13 +16,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from manyscale.bridges.bridge import Bridge
-from manyscale.bridges.certificate import Assumption, Certificate, ErrorStatement, Refusal, source_hash, versions
+from manyscale.bridges.certificate import Assumption, Certificate, Refusal
+from manyscale.bridges.compose import start_values
 from manyscale.bridges.exact.conserve import CHECKED, REPLAYS, replayed
+from manyscale.bridges.exact.exactly import FromZero, exactly
 from manyscale.bridges.exact.own_sums import Parts, own_sums
 from manyscale.bridges.exact.separate import Separated, TooMany, given_later
 from manyscale.bridges.explain import listed
 from manyscale.bridges.held import ruled_model, unfreezable
-from manyscale.bridges.norm import NORM
 from manyscale.errors import InputError
 from manyscale.kernels import compile_model
 from manyscale.kernels.interpret import evaluate
@@ -46,6 +47,7 @@ from manyscale.model.expr import (
     symbols,
 )
 from manyscale.model.model import Model
+from manyscale.model.naming import Names
 from manyscale.model.parts import Parameter
 from manyscale.model.printing import infix
 from manyscale.model.question import Question
@@ -81,22 +83,6 @@ class Solution:
             since = Time() if self.rate == ZERO else _over(add(grown, -1.0), self.rate)
             terms.append(mul(self.flow, since))
         return add(*terms)
-
-
-@dataclass(frozen=True)
-class Project:
-    """Values of the coarse model for those of the fine one. Errors: InputError where what was taken to start at zero does not."""
-
-    formulas: Mapping[str, Expr]
-    empty: tuple[str, ...]
-
-    def __call__(self, values: Mapping[str, float]) -> dict[str, float]:
-        for id in self.empty:
-            if values[id] != 0.0:
-                raise InputError(
-                    f"{id} = {values[id]:g} at the start, and the small model was made for 0: reduce the model with this value in it"
-                )
-        return {id: float(evaluate(formula, 0.0, values)) for id, formula in self.formulas.items()}
 
 
 def attempt(model: Model, scales: Scales | None, question: Question) -> Bridge | Refusal:
@@ -225,18 +211,7 @@ def _positive(formula: Expr) -> bool:
 
 
 def _bridge(model: Model, system: System, found: tuple[Solution, ...], question: Question) -> Bridge:
-    taken = set(model.by_id) | {k.id for r in model.reactions for k in r.local} | {"time", "avogadro", "pi"}
-
-    def new(stem: str) -> str:
-        name, k = stem, 2
-        while name in taken:
-            name, k = f"{stem}_{k}", k + 1
-        taken.add(name)
-        return name
-
-    kernel = compile_model(model)
-    y, p = kernel.initial()
-    values = kernel.values(0.0, y, p)
+    new, values = Names(model).free, start_values(model)
     starts = {one.id: new(f"{one.id}_rest" if one.shares else f"{one.id}_start") for one in found}
     added = {starts[one.id]: one.origin for one in found if one.origin is not None}
     formulas = {one.id: one.formula(starts[one.id]) for one in found}
@@ -257,7 +232,7 @@ def _bridge(model: Model, system: System, found: tuple[Solution, ...], question:
         name=NAME, fine=model, coarse=coarse, restrict=restrict,
         lift={s.id: formulas.get(s.id, Symbol(s.id)) for s in model.species},
         certificate=_certificate(model, system, found, formulas, empty, question), parameters=parameters,
-        eliminated=tuple(formulas), project=Project({**restrict, **parameters}, tuple(sorted(empty))),
+        eliminated=tuple(formulas), project=FromZero({**restrict, **parameters}, tuple(sorted(empty))),
     )  # fmt: skip
 
 
@@ -269,8 +244,8 @@ def _certificate(model: Model, system: System, found, formulas, empty, question:
         if empty
         else []
     )
-    return Certificate(
-        tier="exact",
+    return exactly(
+        model,
         claim=(
             f"{len(found)} of {system.size} variables ha{'s' if len(found) == 1 else 've'} a formula: a linear equation of its own, a part in a sum that has one, "
             f"or a rate that is a constant times another's ({shown}{more}). No error is made."
@@ -281,9 +256,6 @@ def _certificate(model: Model, system: System, found, formulas, empty, question:
             *zero,
             Assumption(f"right-hand sides agree to {CHECKED:g} at {REPLAYS} random states", "checked"),
         ),
-        error=ErrorStatement(NORM, 0.0, 0.0),
-        domain=dict(question.box),
+        box=question.box,
         recipe={"method": NAME, "formulas": {id: infix(f) for id, f in formulas.items()}},
-        source_hash=source_hash(model),
-        versions=versions(),
     )  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 
 from manyscale.model.model import Model
-from manyscale.model.naming import common_part
+from manyscale.model.naming import common_part, free_name
 
 SHOWN = 3  # members written out
 
@@ -17,10 +17,7 @@ def lump_id(members: Sequence[str], taken: Collection[str]) -> str:
     members = [member.removeprefix("sum_") for member in members]
     few = len(members) <= SHOWN
     stem = "sum_" + ("_".join(members) if few else f"{members[0]}_and_{len(members) - 1}")
-    id, k = stem, 2
-    while id in taken:
-        id, k = f"{stem}_{k}", k + 1
-    return id
+    return free_name(stem, taken)
 
 
 def lump_name(row: Mapping[str, Fraction], model: Model) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -16,7 +15,7 @@ from manyscale.kernels.system import System
 from manyscale.model.algebra import differentiate
 from manyscale.model.expr import Expr, Symbol, add, mul, power, substitute, symbols
 from manyscale.model.model import Model
-from manyscale.model.naming import total_names
+from manyscale.model.naming import Names, total_names
 from manyscale.model.parts import Parameter, Participant, Reaction, Rule, Species
 
 
@@ -62,7 +61,7 @@ def build(
     if table is None:
         raise NoNetwork("the fast directions depend on each other")
     fast = tuple(system.states[i] for i in split.fast)
-    names = _Names(model)
+    names = Names(model)
     totals = _totals(model, system, table, names)
     local = _global_names(model, names)
     closure, written = _closure(model, system, fast, totals, local)
@@ -95,21 +94,7 @@ def build(
     return Coarse(coarse, closure, totals, written, fast, computed, restrict, lift, parameters, slow, near)
 
 
-class _Names:
-    def __init__(self, model: Model):
-        self.taken = set(model.by_id) | {k.id for r in model.reactions for k in r.local} | {"time", "avogadro", "pi"}
-
-    def new(self, wanted: str) -> str:
-        stem = re.sub(r"\W+", "_", wanted, flags=re.ASCII).strip("_") or "x"
-        stem = stem if not stem[0].isdigit() else f"_{stem}"
-        name, k = stem, 2
-        while name in self.taken:
-            name, k = f"{stem}_{k}", k + 1
-        self.taken.add(name)
-        return name
-
-
-def _global_names(model: Model, names: _Names) -> dict[str, str]:
+def _global_names(model: Model, names: Names) -> dict[str, str]:
     """New global id per local parameter "reaction.k"."""
     return {f"{r.id}.{k.id}": names.new(f"{k.id}_{r.id}") for r in model.reactions for k in r.local}
 
@@ -124,7 +109,7 @@ def plain(model: Model, system: System, i: int) -> bool:
     return not (species.conversion_factor or model.conversion_factor)
 
 
-def _totals(model: Model, system: System, table, names: _Names) -> tuple[Total, ...]:
+def _totals(model: Model, system: System, table, names: Names) -> tuple[Total, ...]:
     found = []
     for i, entries in sorted(table.items()):
         if any(v > 0 for v in entries.values()):
@@ -258,6 +243,8 @@ class _Writer:
         self.determined = self.fast | {t.species for t in totals} | set(closure.rules)
         self.index = {id: i for i, id in enumerate(system.states)}
         self.net = system.columns
+        changed = {rule.variable for rule in model.rules} | {t for event in model.events for t, _ in event.assignments}
+        self.still = {*system.parameter_index} - changed  # what must not be left free for an equation to determine
 
     def model(self) -> Model:
         fine = self.fine
@@ -276,11 +263,11 @@ class _Writer:
         rules += [Rule("algebraic", g, name=f"steady state of {y}") for y, g in self.closure.equations.items()]
         old = {key: self._parameter(key) for key in self.promoted}
         parameters = tuple(
-            replace(p, constant=p.id not in self.determined and self._still(p.id)) for p in fine.parameters
+            replace(p, constant=p.id not in self.determined and p.id in self.still) for p in fine.parameters
         )
         coarse = fine.replace(
             species=tuple(species), rules=tuple(rules), parameters=(*parameters, *old.values(), *added),
-            compartments=tuple(replace(c, constant=self._still(c.id)) for c in fine.compartments),
+            compartments=tuple(replace(c, constant=c.id in self.still) for c in fine.compartments),
             initial_assignments=tuple(a for a in fine.initial_assignments if a.symbol not in self.determined),
             reactions=tuple(self._reaction(j, r) for j, r in enumerate(fine.reactions)),
         )  # fmt: skip
@@ -288,15 +275,9 @@ class _Writer:
 
     def _species(self, species: Species) -> Species:
         if species.id not in self.determined:
-            return replace(species, constant=True) if self._still(species.id) else species
+            return replace(species, constant=True) if species.id in self.still else species
         keep = species.initial if species.id in self.closure.equations else None
         return replace(species, boundary=True, constant=False, initial=keep)
-
-    def _still(self, id: str) -> bool:
-        """Whether nothing changes it: it must not be left free for an equation to determine."""
-        ruled = any(rule.variable == id for rule in self.fine.rules)
-        assigned = any(target == id for event in self.fine.events for target, _ in event.assignments)
-        return id in self.system.parameter_index and not ruled and not assigned
 
     def _total(self, total: Total) -> Species:
         first = self.fine[total.species]
