@@ -58,14 +58,14 @@ def reduce(
 ) -> Chain:
     """The longest chain of bridges that hold for the question, with the refusals met on the way.
 
-    Exact bridges first (what is never there; what the observables do not need; sums with equations of their own; variables that stay
-    equal; conserved totals), then fast
-    variables in quasi-steady state
-    as far as the question's tolerance allows over its whole region, then variables so slow that they may be held at
-    their start, then sums in place of variables that the observables do not name, for what is left of the tolerance. With `formulas`, only variables that follow from the
-    others by formula are eliminated: the reduced model then has no algebraic equations, which many simulators cannot
-    solve. With `rigorous`, up to 20 seconds more go into proving bounds (see `prove`). Stops at `time_limit` seconds (None: no limit) or
-    at Ctrl-C with the best chain so far. `explain` prints the path in words. Errors: InputError; SimulationError when the model itself cannot be run.
+    Exact bridges first (what is never there; what the observables do not need; sums with equations of their own;
+    variables that stay equal; conserved totals; variables with a formula), then fast variables in quasi-steady state as
+    far as the question's tolerance allows over its whole region, then variables so slow that they may be held at their
+    start, then sums in place of variables that the observables do not name, for what is left of the tolerance. With
+    `formulas`, only variables that follow from the others by formula are eliminated: the reduced model then has no
+    algebraic equations, which many simulators cannot solve. With `rigorous`, up to 20 seconds more go into proving
+    bounds (see `prove`). Stops at `time_limit` seconds (None: no limit) or at Ctrl-C with the best chain so far.
+    `explain` prints the path in words. Errors: InputError; SimulationError when the model itself cannot be run.
     """
     note = progress or (lambda *_: None)
     begin = time.monotonic()

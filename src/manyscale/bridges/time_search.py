@@ -179,9 +179,7 @@ class _TimeSearch(RegionSearch):
         found = replace(survey, runs=[run], seen={}).judge(split)
         return found is None or found.worst > limit
 
-    def _passing(
-        self, survey: Survey, split: Split, point: Point, most: float, decay: float, order: int
-    ) -> Split:  # fmt: skip
+    def _passing(self, survey: Survey, split: Split, point: Point, most: float, decay: float, order: int) -> Split:
         """As many of the fast variables as pass at a point where all of them together failed: halves that pass are kept,
         others are halved again (group testing), the most relaxed first. decay: slowest rate of all of them."""
 

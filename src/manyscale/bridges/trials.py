@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -42,7 +42,6 @@ class Point:
     states: np.ndarray
     parameters: np.ndarray
     steps: int = 3_000_000  # of the fine run
-    errors: dict[int, Errors] = field(default_factory=dict)
     sample: Sampled | None = None
 
 
@@ -58,7 +57,6 @@ class Trials:
         self.points: list[Point] = []
         self.failed = 0
         self.steps = 3_000_000
-        self.coarse_steps = 0
         self.seconds = 0.0  # of the slowest fine run
 
     def overrides(self, unit: np.ndarray) -> dict[str, float]:

@@ -102,10 +102,10 @@ def relaxed(
         return y
     size = max(np.abs(y).max(), 1e-300)
     step = 0.01 * size / speed
-    identity, quiet = np.eye(len(y)), 0
+    identity, matrix, quiet = np.eye(len(y)), slope(y), 0
     for _ in range(steps):
         try:
-            trial = y + np.linalg.solve(identity / step - slope(y), now)
+            trial = y + np.linalg.solve(identity / step - matrix, now)
         except np.linalg.LinAlgError:
             trial = np.full_like(y, np.nan)
         change = np.abs(trial - y).max()
@@ -115,7 +115,7 @@ def relaxed(
                 break
             continue
         y = np.where(positive, np.maximum(trial, 0.0), trial)
-        now = flow(y)
+        now, matrix = flow(y), slope(y)
         step = min(step * 3.0, 1e250)
         quiet = quiet + 1 if change <= 1e-15 * size else 0
         if quiet >= 3 and np.abs(now).max() <= 1e-12 * size_of_terms(y):

@@ -38,7 +38,7 @@ class LayerProjection:
     restrict: slow coordinate -> formula over fine ids. guesses: variable of an algebraic equation -> the fine model's id
     near whose value it starts ("": near 0): where the fast variables come to rest while the slow coordinates stand still
     (the layer problem of Tikhonov's theorem), or, if they do not, at the end of the layer. time: length of the layer; 0 restricts without projecting.
-    own: total -> the species that makes up for what is bound.
+    fast: variables of the fine model that the coarse one has no coordinates for.
     required: relative agreement at the end of the layer without which there is no answer (SimulationError); None: the
     uncorrected start is the answer then.
     """
@@ -51,7 +51,7 @@ class LayerProjection:
     time: float
     positive: tuple[str, ...] = field(default=())
     required: float | None = None
-    own: Mapping[str, str] = field(default_factory=dict)
+    fast: tuple[str, ...] = ()
 
     def __call__(self, values: Mapping[str, float]) -> dict[str, float]:
         start = self._slow(values)
@@ -82,29 +82,16 @@ class LayerProjection:
         if not any(self.guesses.values()):
             return None
         y, p = fine.initial(begin)
-        motion = self._motion(fine, y, p)
+        rows = [fine.system.state_index[id] for id in self.fast]
+        moved = held_slow(self.restrict, fine, rows, y, p)
         found = relaxed(
-            lambda x: motion @ fine.rhs(0.0, x, p),
-            lambda x: motion @ fine.jacobian(0.0, x, p),
+            lambda x: moved @ fine.rhs(0.0, x, p)[rows],
+            lambda x: moved @ fine.jacobian(0.0, x, p)[rows],
             y,
             size_of_terms=lambda x: float(np.max(np.abs(fine.jacobian(0.0, x, p)) @ np.abs(x), initial=0.0)),
             steps=SETTLING,
         )
         return None if found is None else fine.values(0.0, found, p)
-
-    def _motion(self, fine: Kernel, y: np.ndarray, p: np.ndarray) -> np.ndarray:
-        """What is left of x' when the slow coordinates are held: of a total, its own species makes up for what is bound."""
-        index, values = fine.system.state_index, fine.values(0.0, y, p)
-        motion = np.eye(fine.size)
-        for id, formula in self.restrict.items():
-            own = self.own.get(id, id)
-            motion[index[own]] = 0.0
-            for s in symbols(formula) & set(index) if own != id else ():
-                slope = float(evaluate(differentiate(formula, s), 0.0, values))
-                motion[index[own], index[s]] = 0.0 if s == own else -slope
-            if own != id:
-                motion[index[own]] /= float(evaluate(differentiate(formula, own), 0.0, values))
-        return motion
 
     def _slow(self, values: Mapping[str, float]) -> np.ndarray:
         return np.array([float(evaluate(formula, 0.0, values)) for formula in self.restrict.values()])
@@ -136,6 +123,21 @@ class LayerProjection:
         if self.required is not None and not last <= self.required:
             raise SimulationError("no start of the small model meets the fine one at the end of the initial layer")
         return guess if last < 1e-2 else start
+
+
+def held_slow(restrict: Mapping[str, Expr], fine: Kernel, rows: list[int], y: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """Changes of the whole state, shape (n, m), when one of the fast variables (at `rows`) moves by one and the slow
+    coordinates `restrict` do not."""
+    index, values = fine.system.state_index, fine.values(0.0, y, p)
+    slow = np.zeros((len(restrict), fine.size))
+    for k, formula in enumerate(restrict.values()):
+        for id in symbols(formula) & set(index):
+            slow[k, index[id]] = float(evaluate(differentiate(formula, id), 0.0, values))
+    rest = np.setdiff1d(np.arange(fine.size), rows)
+    moved = np.zeros((fine.size, len(rows)))
+    moved[rows, np.arange(len(rows))] = 1.0
+    moved[rest] = -np.linalg.solve(slow[:, rest], slow[:, rows])
+    return moved
 
 
 def free(kernel, given: Mapping[str, float]) -> dict[str, float]:

@@ -121,9 +121,8 @@ def draft(model: Model, split: Split, *, layer: float, entry: float | None = Non
     kernel = compile_model(model)
     network = build(model, kernel.system, split, observables, order)
     entry = layer if entry is None else entry
-    own = {t.id: t.species for t in network.totals}
     project = LayerProjection(
-        model, network.model, network.restrict, network.parameters, network.guesses, layer, own=own
+        model, network.model, network.restrict, network.parameters, network.guesses, layer, fast=network.fast
     )
     name = "slow_manifold" if order else "total_quasi_steady" if network.totals else "quasi_steady"
     gone = (*network.fast, *network.computed)

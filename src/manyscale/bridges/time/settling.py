@@ -24,11 +24,11 @@ import numpy as np
 
 from manyscale.bridges.bridge import Bridge
 from manyscale.bridges.compose import carry, settable, start_values
+from manyscale.bridges.time.layer import free, held_slow
 from manyscale.engines.ode import simulate_ode
 from manyscale.kernels import compile_model
-from manyscale.kernels.interpret import evaluate
-from manyscale.model.algebra import differentiate
 from manyscale.model.expr import Call, Expr, Symbol, Time, add, mul, power
+from manyscale.model.naming import Names
 from manyscale.model.parts import Parameter
 
 MOST = 8  # fast variables; each brings as many terms as there are
@@ -63,11 +63,10 @@ def decaying_terms(bridge: Bridge, fast: tuple[str, ...], given: Mapping[str, fl
     variables do not settle without swinging, as the terms would not be theirs."""
     fine, coarse = compile_model(bridge.fine), compile_model(bridge.coarse)
     y, p = fine.initial(given)
-    free = {id: x for id, x in start.items() if id not in coarse.system.definitions}
-    found = simulate_ode(coarse, np.array([0.0]), values=free)
+    found = simulate_ode(coarse, np.array([0.0]), values=free(coarse, start))
     on = np.array([float(found[id][0]) for id in fine.system.states])
     rows = [fine.system.state_index[id] for id in fast]
-    held = _held(bridge, fine, rows, on, p)
+    held = held_slow(bridge.restrict, fine, rows, on, p)
     matrix = (fine.jacobian(0.0, on, p) @ held)[rows]
     values, vectors = np.linalg.eig(matrix)
     nothing = np.zeros(len(fast)), np.zeros((len(fast), len(fast))), 0.0
@@ -85,19 +84,6 @@ def decaying_terms(bridge: Bridge, fast: tuple[str, ...], given: Mapping[str, fl
     return -values, vectors * np.linalg.solve(vectors, off), bend
 
 
-def _held(bridge: Bridge, fine, rows: list[int], y: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """Changes of the whole state, shape (n, m), when one fast variable moves by one and the slow coordinates do not."""
-    states, values = fine.system.states, fine.values(0.0, y, p)
-    slow = np.array(
-        [[float(evaluate(differentiate(f, id), 0.0, values)) for id in states] for f in bridge.restrict.values()]
-    ).reshape(-1, len(states))
-    rest = [i for i in range(len(states)) if i not in rows]
-    moved = np.zeros((len(states), len(rows)))
-    moved[rows, np.arange(len(rows))] = 1.0
-    moved[rest] = -np.linalg.solve(slow[:, rest], slow[:, rows])
-    return moved
-
-
 def with_settling(bridge: Bridge, fast: tuple[str, ...]) -> Bridge:
     """The bridge with the decay of its fast variables onto the slow manifold, as terms of time in their rules.
 
@@ -107,11 +93,11 @@ def with_settling(bridge: Bridge, fast: tuple[str, ...]) -> Bridge:
     rules = {r.variable: r for r in coarse.rules if r.kind == "assignment" and r.variable in fast}
     if not fast or len(fast) > MOST or set(rules) != set(fast):
         return bridge
-    taken = {*coarse.by_id, *bridge.fine.by_id}
+    new_id = Names(coarse, bridge.fine).free
     count = range(1, len(fast) + 1)
-    rates = tuple(_new(f"settling_rate_{k}", taken) for k in count)
-    amplitudes = tuple(tuple(_new(f"{id}_settling_{k}", taken) for k in count) for id in fast)
-    bend = _new(f"{fast[0]}_settling_bend", taken) if len(fast) == 1 else ""
+    rates = tuple(new_id(f"settling_rate_{k}") for k in count)
+    amplitudes = tuple(tuple(new_id(f"{id}_settling_{k}") for k in count) for id in fast)
+    bend = new_id(f"{fast[0]}_settling_bend") if len(fast) == 1 else ""
     settling = Settling(bridge, fast, rates, amplitudes, bend)
     start = settling(start_values(bridge.fine))
     new = {id: add(rules[id].formula, *_terms(ids, rates, bend)) for id, ids in zip(fast, amplitudes)}
@@ -132,11 +118,3 @@ def _terms(amplitudes: tuple[str, ...], rates: tuple[str, ...], bend: str) -> li
         below = add(1.0, mul(-1.0, Symbol(bend), add(1.0, mul(-1.0, decays[0]))))
         return [mul(terms[0], power(below, -1.0))]
     return terms
-
-
-def _new(wanted: str, taken: set[str]) -> str:
-    name, k = wanted, 2
-    while name in taken:
-        name, k = f"{wanted}_{k}", k + 1
-    taken.add(name)
-    return name
