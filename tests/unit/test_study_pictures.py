@@ -56,6 +56,14 @@ def test_trajectories_pair_full_and_small_model_and_mark_what_was_eliminated(cha
     assert min(t for t in found["times"] if t > 0) < 0.05
 
 
+def test_what_is_only_rounding_is_drawn_as_zero():
+    model = ms.read("S -> P; k*S; -> A; 1e-20*sin(time); S = 10; P = 0; A = 0; k = 1")
+    found = runs.trajectories(ms.Chain(model), model, ["S", "P", "A"], 20.0, {})
+    drawn = {one["id"]: one["fine"] for one in found["series"]}
+    assert set(drawn["A"]) == {0.0} and drawn["P"][-1] == pytest.approx(10.0)
+    assert [one["id"] for one in found["series"]][-1] == "A"
+
+
 def test_many_observables_are_cut_and_counted(chain, monkeypatch):
     monkeypatch.setattr(runs, "MOST_SERIES", 2)
     found = runs.trajectories(chain, chain.coarse, ["S", "E", "C", "P"], 20.0, {})

@@ -178,7 +178,8 @@ def found(study: Mapping[str, Any], real: list) -> str:
     fast = [id for bridge in real for id in bridge["eliminated"] if id not in others]
     if empty:
         parts.append(
-            f"{listing(empty)} {_are(len(empty))} never there: nothing makes them from what the model starts with."
+            f"{listing(empty)} {_are(len(empty))} never there: nothing that the model starts with turns into "
+            f"{'it' if len(empty) == 1 else 'them'}."
         )
     if summed:
         parts.append(f"The observables see only sums of {listing(summed)}, which have equations of their own.")

@@ -11,6 +11,7 @@ import numpy as np
 from manyscale.bridges.bands import width
 from manyscale.bridges.bridge import Bridge, Chain
 from manyscale.bridges.certificate import Band
+from manyscale.bridges.norm import floors
 from manyscale.engines import simulate as run_model
 from manyscale.errors import ManyscaleError
 from manyscale.kernels import compile_model
@@ -48,14 +49,15 @@ def trajectories(
     small = _timed(coarse, times, seconds, "small") if chain.bridges else None
     fast = {id for bridge in chain.bridges if bridge.name not in ELIMINATED_BY for id in bridge.eliminated}
     known = [id for id in observables if id in set(full.ids)]
-    ordered = _telling(known, {id: np.asarray(full[id]) for id in known}, fast)
+    seen = _without_rounding(chain.fine, {id: np.asarray(full[id]) for id in known})
+    ordered = _telling(known, seen, fast)
     names = {part.id: getattr(part, "name", "") for part in chain.fine.parts()}
     inside = set(small.ids) if small is not None else set()
     error = chain.certificate.error
     certain = error.band if error is not None and not chain.rescaled else None
     series = []
     for id in ordered[:MOST_SERIES]:
-        fine = np.asarray(full[id])
+        fine = seen[id]
         series.append({
             "id": id, "name": names.get(id, ""), "unit": units.get(id, ""), "fine": rounded(fine),
             "coarse": rounded(np.asarray(small[id])) if id in inside else None,
@@ -79,6 +81,16 @@ def _timed(model: Model, times: np.ndarray, seconds: dict[str, float], name: str
         return None
     seconds[name] = time.perf_counter() - begun
     return run
+
+
+def _without_rounding(model: Model, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Zero in place of what is no more than rounding of the largest values of its kind, as the norm counts it."""
+    largest = np.array([np.nanmax(np.abs(row), initial=0.0) for row in values.values()])
+    least = floors(model, list(values), largest)
+    return {
+        id: np.where(np.isfinite(row), 0.0, row) if top <= floor else row
+        for (id, row), top, floor in zip(values.items(), largest, least)
+    }
 
 
 def _band(
