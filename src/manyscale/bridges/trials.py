@@ -25,7 +25,8 @@ from manyscale.model.question import Question
 RTOL = 1e-7
 SEED = 104_729
 PATIENCE, LEAST_STEPS = 8, 5_000  # a run may take that many times the steps of the nominal one,
-COARSE_PATIENCE, LEAST_COARSE = 3, 1_500  # and one of a coarse model that many times those of the fine one there
+COARSE_PATIENCE, COARSE_WORK = 3, 150_000  # and one of a coarse model that many times those of the fine one there, and
+# as many more as, times its equations, make this number: what is no longer stiff takes many steps, cheap ones
 DENSE = 2_000  # times at which the runs for estimates are looked at
 CORNERS = 128  # of a box, at most
 FURTHER = 1.25  # times as far along the fit as any drawn point
@@ -117,7 +118,7 @@ class Trials:
         try:
             start = carry(bridge, point.values)
             kernel = compile_model(bridge.coarse)
-            steps = COARSE_PATIENCE * point.steps + LEAST_COARSE
+            steps = COARSE_PATIENCE * point.steps + COARSE_WORK // max(kernel.size, 1)
             run = simulate_ode(kernel, self.times, values=start, rtol=rtol, max_steps=steps)
             found = observed(bridge, run, self.ids)
         except ManyscaleError as failure:
