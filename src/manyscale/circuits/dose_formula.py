@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from manyscale.bridges.time.elimination import eliminate
-from manyscale.bridges.time.polynomial import NotPolynomial, TooLarge
 from manyscale.circuits.dose_response import Dosing
 from manyscale.kernels.interpret import evaluate
 from manyscale.model.algebra import simplify
 from manyscale.model.expr import Expr, Symbol, add, mul, substitute, symbols
+from manyscale.model.polynomial import NotPolynomial, TooLarge
 from manyscale.model.structure import conservation_laws
 from manyscale.model.sympy_bridge import closed_half, factored
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from manyscale.bridges.time.elimination import eliminate
-from manyscale.bridges.time.polynomial import NotPolynomial, TooLarge
 from manyscale.kernels.interpret import evaluate
 from manyscale.model.algebra import collect_linear, differentiate, simplify
 from manyscale.model.expr import Expr, Number, Symbol, add, mul, power, substitute, symbols
+from manyscale.model.polynomial import NotPolynomial, TooLarge
 from manyscale.model.sympy_bridge import factored
 
 AGREES = 1e-6  # a formula that differs more than this from the number is not shown

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from manyscale.bridges.time.polynomial import Fraction, NotPolynomial, Polynomial, Ring, TooLarge, negative, plus, times
 from manyscale.model.algebra import differentiate
 from manyscale.model.expr import Add, Expr, Mul, Number, Power, add, mul, power, symbols
+from manyscale.model.polynomial import Fraction, NotPolynomial, Polynomial, Ring, TooLarge, negative, plus, times
 
 LARGE = 120  # terms above which a formula is left as it is
 SMALL, FEW = 40, 12  # terms, and parameters, above which parameters stay inside coefficients

@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from manyscale.bridges.time.polynomial import (
+from manyscale.model.expr import Expr, Symbol, add, mul, power, substitute, symbols
+from manyscale.model.polynomial import (
     UNIT,
     Fraction,
     NotPolynomial,
@@ -26,7 +27,6 @@ from manyscale.bridges.time.polynomial import (
     positive,
     times,
 )
-from manyscale.model.expr import Expr, Symbol, add, mul, power, substitute, symbols
 
 LONGEST = 3_000  # nodes of all formulas of a block
 EXPANDED = 3  # unknowns up to which Cramer's rule is used

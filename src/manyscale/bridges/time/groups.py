@@ -6,8 +6,8 @@ import numpy as np
 
 from manyscale.bridges.certificate import Group
 from manyscale.bridges.time.network import decay_formulas
-from manyscale.bridges.time.polynomial import NotPolynomial, Ring, TooLarge, nodes
 from manyscale.model.expr import Expr, add
+from manyscale.model.polynomial import NotPolynomial, Ring, TooLarge, nodes
 from manyscale.model.printing import infix
 
 SMALL = 0.1  # share of a decay rate below which a term counts as slow

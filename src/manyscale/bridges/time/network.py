@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from manyscale.bridges.time.elimination import Closure, eliminate
-from manyscale.bridges.time.polynomial import NotPolynomial, Ring, TooLarge
 from manyscale.bridges.time.reactions import needed
 from manyscale.bridges.time.split import Split, partners
 from manyscale.errors import InputError
@@ -17,6 +16,7 @@ from manyscale.model.expr import Expr, Symbol, add, mul, power, substitute, symb
 from manyscale.model.model import Model
 from manyscale.model.naming import Names, total_names
 from manyscale.model.parts import Parameter, Participant, Reaction, Rule, Species
+from manyscale.model.polynomial import NotPolynomial, Ring, TooLarge
 
 
 class NoNetwork(Exception):

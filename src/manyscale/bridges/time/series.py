@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterable, Mapping
 from manyscale.bridges.time.elimination import Closure, eliminate
 from manyscale.bridges.time.flow import Flow
 from manyscale.bridges.time.network import NoNetwork
-from manyscale.bridges.time.polynomial import nodes
 from manyscale.errors import InputError
 from manyscale.model.algebra import differentiate
 from manyscale.model.expr import Expr, Number, Symbol, add, mul, substitute, symbols
+from manyscale.model.polynomial import nodes
 
 HIGHEST = 3
 LONGEST = 20_000  # nodes of all formulas
