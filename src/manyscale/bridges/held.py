@@ -13,9 +13,9 @@ from manyscale.model.model import Model
 from manyscale.model.parts import Parameter, Rule
 
 
-def unfreezable(model: Model, system: System) -> dict[int, str]:
-    """States that cannot be held: position -> why."""
-    found = barred(model, system)
+def unfreezable(model: Model, system: System, *, jumps: bool = False) -> dict[int, str]:
+    """States that cannot be held: position -> why. jumps: whether those that events set can."""
+    found = barred(model, system, jumps=jumps)
     found |= {i: "is determined by an algebraic equation" for i, _ in system.algebraic}
     found |= {k: "stands in a coupled set of derivatives" for i, j, _ in system.mass or () if i != j for k in (i, j)}
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from manyscale.errors import UnsupportedError
@@ -127,6 +128,25 @@ def factored(expr: e.Expr) -> e.Expr:
         return from_sympy(sympy.factor(sympy.cancel(sympy.together(value.xreplace(positive)))).xreplace(back))
     except (sympy.PolynomialError, UnsupportedError):
         return expr
+
+
+def null_vector(rows: Sequence[Sequence[e.Expr]]) -> list[e.Expr] | None:
+    """Polynomials x with row . x = 0 for each row, where there is one such direction; None where there is not, or where the
+    entries are no fractions of polynomials."""
+    import sympy
+    from sympy.polys.matrices import DomainMatrix
+
+    table = sympy.Matrix([[to_sympy(entry, rational=True) for entry in row] for row in rows])
+    try:
+        found = DomainMatrix.from_Matrix(table).to_field().nullspace().to_Matrix()
+        if found.rows != 1:
+            return None
+        parts = [sympy.fraction(sympy.cancel(entry)) for entry in found.row(0)]
+        below = sympy.lcm([under for _, under in parts])
+        values = [sympy.expand(sympy.cancel(above * below / under)) for above, under in parts]
+        return [from_sympy(value) for value in values]
+    except (sympy.PolynomialError, UnsupportedError, NotImplementedError):
+        return None
 
 
 def closed_half(expr: e.Expr, name: str) -> dict[str, Any] | None:

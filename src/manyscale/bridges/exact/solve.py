@@ -4,14 +4,16 @@ exact.
 x' = a x + b with constants a and b is solved by x(0) exp(a t) + b (exp(a t) - 1)/a. Two variables with x' = a x + c g and
 y' = a y + d g, g any function of the state and of time, differ by a solution of w' = a w: y = (d/c) x + w(0) exp(a t). With
 a = 0 this is a conserved sum whose coefficients are rate constants, which no stoichiometry shows. A sum S of variables
-with S' = a S + b gives one of them from the others.
+with S' = a S + b gives one of them from the others, and so do two sums that depend on each other alone (`from_sums`).
+
+A variable with an equation of its own that events set starts its course anew with each of them: its start and the time of
+the last event are values of the small model that its events set.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,8 +21,10 @@ from manyscale.bridges.bridge import Bridge
 from manyscale.bridges.certificate import Assumption, Certificate, Refusal
 from manyscale.bridges.compose import start_values
 from manyscale.bridges.exact.conserve import CHECKED, REPLAYS, replayed
+from manyscale.bridges.exact.courses import line, over
 from manyscale.bridges.exact.exactly import FromZero, exactly
-from manyscale.bridges.exact.own_sums import Parts, own_sums
+from manyscale.bridges.exact.from_sums import Solution, from_sums
+from manyscale.bridges.exact.own_sums import Parts
 from manyscale.bridges.exact.separate import Separated, TooMany, given_later
 from manyscale.bridges.explain import listed
 from manyscale.bridges.held import ruled_model, unfreezable
@@ -29,10 +33,8 @@ from manyscale.kernels import compile_model
 from manyscale.kernels.interpret import evaluate
 from manyscale.kernels.system import System
 from manyscale.model.expr import (
-    ONE,
     ZERO,
     Add,
-    Call,
     Expr,
     Mul,
     Number,
@@ -42,7 +44,6 @@ from manyscale.model.expr import (
     add,
     children,
     mul,
-    power,
     substitute,
     symbols,
 )
@@ -55,34 +56,6 @@ from manyscale.model.simplify import simplify
 from manyscale.scales.measure import Scales
 
 NAME = "solve"
-
-
-@dataclass(frozen=True)
-class Solution:
-    """id = sum of share * other + start * exp(rate t) + flow (exp(rate t) - 1)/rate, with start the value of `origin` at
-    t = 0; no shares: by itself; origin None: nothing to start from. Shares, rate and flow are over constants."""
-
-    id: str
-    rate: Expr
-    flow: Expr = ZERO
-    shares: Mapping[str, Expr] = field(default_factory=dict)
-    origin: Expr | None = None
-
-    @property
-    def mixed(self) -> Expr:
-        """What the others give."""
-        return add(*(mul(share, Symbol(other)) for other, share in self.shares.items()))
-
-    def formula(self, start: str) -> Expr:
-        """Over ids of the coarse model; start: id of the constant that holds the value of `origin`."""
-        terms = [self.mixed]
-        grown = Call("exp", (mul(self.rate, Time()),)) if self.rate != ZERO else add(1.0)
-        if self.origin is not None:
-            terms.append(mul(Symbol(start), grown))
-        if self.flow != ZERO:
-            since = Time() if self.rate == ZERO else _over(add(grown, -1.0), self.rate)
-            terms.append(mul(self.flow, since))
-        return add(*terms)
 
 
 def attempt(model: Model, scales: Scales | None, question: Question) -> Bridge | Refusal:
@@ -99,7 +72,7 @@ def attempt(model: Model, scales: Scales | None, question: Question) -> Bridge |
     bridge = _bridge(model, system, found, question)
     try:
         y, p = kernel.initial()
-        tied = {one.id: one.mixed for one in found if one.origin is None}
+        tied = {one.id: one.mixed for one in found if not one.course.constants}
         worst = replayed(replace(bridge, project=None), y[None, :], p, tied)
     except InputError as error:
         return Refusal(NAME, f"what is left cannot be written: {str(error).splitlines()[0]}")
@@ -114,55 +87,54 @@ def solutions(model: Model, box: Mapping[str, tuple[float, float]]) -> tuple[Sol
     y, p = kernel.initial()
     values = kernel.values(0.0, y, p)
     system = kernel.system
-    forbidden = unfreezable(model, system)
+    forbidden = unfreezable(model, system, jumps=True)
+    reset = {target for event in model.events for target, _ in event.assignments}
     given = {*box, *given_later(model)}
     apart = Separated(model, system)
+
+    def sign(formula: Expr) -> float:
+        return _sign(formula, values, box)
+
     found: list[Solution] = []
     leaders: dict[object, _Leader] = {}
     written: dict[str, Parts] = {}
     for i, id in enumerate(system.states):
-        if i in forbidden or system.state_symbols[i] != id:
+        if i in forbidden or system.state_symbols[i] != id or (id in reset and _set_later(model, id)):
             continue
         try:
             parts = apart.parts(system.right_sides[i])
         except TooMany:
             continue
-        written[id] = dict(parts)
+        if id not in reset:
+            written[id] = dict(parts)
         rate = parts.pop((Symbol(id),), ZERO)
-        if (not parts and rate == ZERO) or (rate != ZERO and not _steady(rate, values, box)):
+        if (not parts and rate == ZERO) or (rate != ZERO and not sign(rate)):
             continue
         zero = y[i] == 0.0 and id not in given
         if set(parts) <= {()}:
-            found.append(Solution(id, rate, parts.get((), ZERO), origin=None if zero else Symbol(id)))
+            since = f"{id}_since" if id in reset else ""
+            course = line(rate, parts.get((), ZERO), f"{id}_start", None if zero else Symbol(id), since)
+            found.append(Solution(id, course))
+            continue
+        if id in reset:
             continue
         first = leaders.setdefault((rate, frozenset(parts)), _Leader(id, parts, zero))
         share = first.share(parts) if first.id != id else None
-        if share is not None and _steady(share, values, box):
+        if share is not None and sign(share):
             origin = None if zero and first.zero else add(Symbol(id), mul(-1.0, share, Symbol(first.id)))
-            found.append(Solution(id, rate, ZERO, {first.id: share}, origin))
+            found.append(Solution(id, line(rate, ZERO, f"{id}_rest", origin), {first.id: share}))
     taken = {one.id for one in found} | {other for one in found for other in one.shares}
     abundant = dict(zip(system.states, np.abs(y)))
-    found += _from_sums({id: parts for id, parts in written.items() if id not in taken}, abundant, values, box)
+    found += from_sums({id: parts for id, parts in written.items() if id not in taken}, abundant, sign)
     return tuple(found)
 
 
-def _from_sums(
-    written: Mapping[str, Parts], abundant: Mapping[str, float], values: Mapping[str, float],
-    box: Mapping[str, tuple[float, float]],
-) -> list[Solution]:  # fmt: skip
-    """One variable from each sum with a linear equation of its own: the most abundant of those that no other sum has."""
-    sums = [one for one in own_sums(written) if one.rate == ZERO or _steady(one.rate, values, box)]
-    count = Counter(id for one in sums for id in one.weights)
-    found = []
-    for one in sums:
-        own = [id for id in one.weights if count[id] == 1]
-        if not own:
-            continue
-        id = max(own, key=lambda id: abundant[id])
-        shares = {other: Number(-float(w / one.weights[id])) for other, w in one.weights.items() if other != id}
-        origin = add(Symbol(id), *(mul(-share.value, Symbol(other)) for other, share in shares.items()))
-        found.append(Solution(id, one.rate, simplify(mul(1.0 / float(one.weights[id]), one.flow)), shares, origin))
-    return found
+def _set_later(model: Model, id: str) -> bool:
+    """Whether an event sets it to what was computed at another time."""
+    return any(
+        event.delay is not None and event.use_trigger_values and id in {target for target, _ in event.assignments}
+        for event in model.events
+    )
 
 
 @dataclass(frozen=True)
@@ -175,20 +147,12 @@ class _Leader:
 
     def share(self, parts: Mapping[tuple[Expr, ...], Expr]) -> Expr | None:
         """The constant that the rates of this variable are to be multiplied with, None where there is none."""
-        shares = {simplify(_over(c, self.parts[key])) for key, c in parts.items()}
+        shares = {simplify(over(c, self.parts[key])) for key, c in parts.items()}
         return shares.pop() if len(shares) == 1 else None
 
 
-def _over(above: Expr, below: Expr) -> Expr:
-    """The quotient, with the number in front of what is divided by taken out of it."""
-    factors = below.factors if isinstance(below, Mul) else (below,)
-    number = factors[0].value if isinstance(factors[0], Number) else 1.0
-    rest = mul(*(factors[1:] if isinstance(factors[0], Number) else factors))
-    return mul(1.0 / number, above, power(rest, -1.0)) if rest != ONE else mul(1.0 / number, above)
-
-
-def _steady(formula: Expr, values: Mapping[str, float], box: Mapping[str, tuple[float, float]]) -> bool:
-    """Whether a formula over constants has a value of one sign for certain: terms of one sign, of factors that stay positive."""
+def _sign(formula: Expr, values: Mapping[str, float], box: Mapping[str, tuple[float, float]]) -> float:
+    """1 or -1 where a formula over constants has this sign for certain: terms of one sign, of factors that stay positive; else 0."""
     signs = set()
     for term in formula.terms if isinstance(formula, Add) else (formula,):
         sign = 1.0
@@ -196,9 +160,9 @@ def _steady(formula: Expr, values: Mapping[str, float], box: Mapping[str, tuple[
             if isinstance(factor, Number):
                 sign *= factor.value
             elif not all(box.get(id, (values.get(id, 0.0),))[0] > 0 for id in symbols(factor)) or not _positive(factor):
-                return False
-        signs.add(np.sign(sign))
-    return len(signs) == 1 and 0.0 not in signs
+                return 0.0
+        signs.add(float(np.sign(sign)))
+    return signs.pop() if len(signs) == 1 else 0.0
 
 
 def _positive(formula: Expr) -> bool:
@@ -212,28 +176,47 @@ def _positive(formula: Expr) -> bool:
 
 def _bridge(model: Model, system: System, found: tuple[Solution, ...], question: Question) -> Bridge:
     new, values = Names(model).free, start_values(model)
-    starts = {one.id: new(f"{one.id}_rest" if one.shares else f"{one.id}_start") for one in found}
-    added = {starts[one.id]: one.origin for one in found if one.origin is not None}
-    formulas = {one.id: one.formula(starts[one.id]) for one in found}
+    wished = {name: value for one in found for name, value in one.course.constants.items()}
+    named = {name: new(name) for name in wished}
+    added = {named[name]: value for name, value in wished.items()}
+    formulas = {one.id: substitute(one.formula, {old: Symbol(n) for old, n in named.items()}) for one in found}
     hidden = sorted({name for f in formulas.values() for name in symbols(f) if name not in model.by_id and "." in name})
     visible = {name: new("_".join(reversed(name.split(".")))) for name in hidden}
     formulas = {id: substitute(f, {old: Symbol(n) for old, n in visible.items()}) for id, f in formulas.items()}
     added |= {n: Symbol(old) for old, n in visible.items()}
-    constants = tuple(Parameter(id, float(evaluate(f, 0.0, values)), constant=True) for id, f in added.items())
-    coarse = ruled_model(model, formulas, constants, question.observables)
+    resets = {one.id: (named.get(one.course.start), named[one.course.since]) for one in found if one.course.since}
+    moving = {id for pair in resets.values() for id in pair}
+    constants = tuple(
+        Parameter(id, float(evaluate(f, 0.0, values)), constant=id not in moving) for id, f in added.items()
+    )
+    coarse = _reset_instead(ruled_model(model, formulas, constants, question.observables), resets)
     left = compile_model(coarse).system
     restrict = {id: Symbol(id) for id in left.states} | {id: f for id, f in added.items() if id not in visible.values()}
     parameters = {n: Symbol(old) for old, n in visible.items()}
     parameters |= {
         k.id: Symbol(k.id) for k in model.parameters if k.id in left.parameters and k.id in system.parameters
     }
-    empty = {id for one in found if one.origin is None for id in (one.id, *one.shares)}
+    empty = {id for one in found if not one.course.constants for id in (one.id, *one.shares)}
     return Bridge(
         name=NAME, fine=model, coarse=coarse, restrict=restrict,
         lift={s.id: formulas.get(s.id, Symbol(s.id)) for s in model.species},
         certificate=_certificate(model, system, found, formulas, empty, question), parameters=parameters,
         eliminated=tuple(formulas), project=FromZero({**restrict, **parameters}, tuple(sorted(empty))),
     )  # fmt: skip
+
+
+def _reset_instead(model: Model, resets: Mapping[str, tuple[str, str]]) -> Model:
+    """The model whose events set the start of a course and its time, in place of the variable itself."""
+    if not resets:
+        return model
+    events = []
+    for event in model.events:
+        changed: list[tuple[str, Expr]] = []
+        for target, formula in event.assignments:
+            start, since = resets.get(target, (target, ""))
+            changed += [(start, formula), (since, Time())] if since else [(target, formula)]
+        events.append(replace(event, assignments=tuple(changed)))
+    return model.replace(events=tuple(events))
 
 
 def _certificate(model: Model, system: System, found, formulas, empty, question: Question) -> Certificate:
@@ -247,7 +230,7 @@ def _certificate(model: Model, system: System, found, formulas, empty, question:
     return exactly(
         model,
         claim=(
-            f"{len(found)} of {system.size} variables ha{'s' if len(found) == 1 else 've'} a formula: a linear equation of its own, a part in a sum that has one, "
+            f"{len(found)} of {system.size} variables ha{'s' if len(found) == 1 else 've'} a formula: a linear equation of its own, alone or in a pair, a part in a sum that has one, "
             f"or a rate that is a constant times another's ({shown}{more}). No error is made."
         ),
         assumptions=(

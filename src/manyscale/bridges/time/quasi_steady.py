@@ -90,10 +90,11 @@ def _barred(model: Model, system: System, i: int) -> str | None:
     return f"{system.states[i]} {barred(model, system)[i]}" if i in barred(model, system) else None
 
 
-def barred(model: Model, system: System) -> dict[int, str]:
-    """States that cannot be eliminated: position -> why."""
+def barred(model: Model, system: System, *, jumps: bool = False) -> dict[int, str]:
+    """States that cannot be eliminated: position -> why. jumps: whether those that events set can."""
     found: dict[int, str] = {}
-    assigned = {target.index for event in system.events for target in event.targets if target.kind == "state"}
+    targets = [] if jumps else [target for event in system.events for target in event.targets]
+    assigned = {target.index for target in targets if target.kind == "state"}
     rate_of = {n.removeprefix("rateOf(").rstrip(")") for n in system.definitions if n.startswith("rateOf(")}
     formulas = {i for i, _, _ in system.variable_stoichiometry}
     for i, id in enumerate(system.states):
