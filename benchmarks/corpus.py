@@ -35,7 +35,7 @@ def horizons() -> dict[str, str]:
     return {f"BIOMD000000{row['id']}": row["horizon"] for row in rows}
 
 
-def analyse(path: Path, horizon: str | None, points: int, limit: float, rigorous: bool = False) -> dict:
+def analyse(path: Path, horizon: str | None, points: int, limit: float, how: list[str]) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         command = [
             sys.executable,
@@ -50,7 +50,7 @@ def analyse(path: Path, horizon: str | None, points: int, limit: float, rigorous
             str(points),
         ]
         command += ["--horizon", horizon] if horizon else []
-        command += ["--rigorous"] if rigorous else []
+        command += how
         start = time.perf_counter()
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False)
@@ -136,9 +136,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--rigorous", action="store_true", help="try to prove bounds; column proven: up to which factor"
     )
+    parser.add_argument("--proved", action="store_true", help="keep only steps that are proved")
     parser.add_argument("--out", default="benchmarks/corpus.csv")
     parser.add_argument("--page", help="write an HTML page")
     options = parser.parse_args(argv)
+    how = [f"--{name}" for name in ("rigorous", "proved") if getattr(options, name)]
     out = Path(options.out)
     done = finished(out)
     paths = sorted(p for p in Path(options.folder).iterdir() if p.suffix in (".xml", ".ant", ".net"))
@@ -151,9 +153,7 @@ def main(argv: list[str] | None = None) -> None:
         if not done:
             writer.writeheader()
         todo = [p for p in paths if p.stem not in done]
-        for row in pool.map(
-            lambda p: analyse(p, known.get(p.stem), options.points, options.limit, options.rigorous), todo
-        ):
+        for row in pool.map(lambda p: analyse(p, known.get(p.stem), options.points, options.limit, how), todo):
             writer.writerow(row)
             handle.flush()
             print("  ".join(f"{k}={row[k]}" for k in FIELDS if row.get(k) not in (None, "")), flush=True)

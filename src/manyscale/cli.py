@@ -59,17 +59,15 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on sta
 Points = Annotated[int, typer.Option(min=1, help="Held-back points at which full and small model are compared.")]
 TimeLimit = Annotated[
     float | None,
-    typer.Option(help="Stop after this many seconds and keep the best so far (default: 60 for the search)."),
+    typer.Option(help="Stop after this many seconds and keep the best so far (default: 90 for the search)."),
 ]
 Formulas = Annotated[
-    bool,
-    typer.Option(
-        "--formulas", help="Eliminate only what follows by formula: no algebraic equations in the small model."
-    ),
+    bool, typer.Option("--formulas", help="Eliminate only what follows by formula: no algebraic equations.")
 ]
 Rigorous = Annotated[
     bool, typer.Option("--rigorous", help="Try to prove the error bound over the region (docs/rigorous.md).")
 ]
+Proved = Annotated[bool, typer.Option("--proved", help="Keep only steps that are proved (docs/rigorous.md).")]
 Seed = Annotated[int, typer.Option(help="Seed of the random points.")]
 
 
@@ -101,6 +99,7 @@ def analyze(
     time_limit: TimeLimit = None,
     formulas: Formulas = False,
     rigorous: Rigorous = False,
+    proved: Proved = False,
     json: Json = False,
 ) -> None:
     """Find time scales and a certified smaller model; write a report.
@@ -123,6 +122,7 @@ def analyze(
             time_limit=time_limit,
             formulas=formulas,
             rigorous=rigorous,
+            proved=proved,
             progress=note,
         )
         files = save(study, out)

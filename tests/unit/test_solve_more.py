@@ -125,3 +125,16 @@ def test_biomodels_that_have_nothing_else_exact(corpora, name, before, after):
     steps = {bridge.name: bridge for bridge in chain}
     assert compile_model(steps["solve"].fine).size == before and compile_model(steps["solve"].coarse).size == after
     assert chain.proved.tier == "exact" and "solve" in {bridge.name for bridge in chain.proved}
+
+
+def test_asked_for_proofs_a_search_keeps_no_step_that_is_only_estimated():
+    text = """model tail; species S, C, M; S = 10; C = 0; M = 1; E0 = 0.1; on = 50; off = 20; cat = 30; mu = 0.2;
+    E := E0 - C; S -> C; on*S*E - off*C; C -> ; cat*C; M -> ; mu*M; end"""
+    question = ms.Question(horizon=60)
+    whole, proved = (ms.reduce(text, question, time_limit=20, proved=proved) for proved in (False, True))
+    assert "estimated" in {bridge.certificate.tier for bridge in whole} and whole.tier == "estimated"
+    assert proved.tier in ("exact", "rigorous") and [bridge.name for bridge in proved][0] == "solve"
+    dropped = {bridge.name for bridge in whole} - {bridge.name for bridge in proved}
+    for refusal in proved.refusals:
+        dropped -= {refusal.name} if "not proved" in refusal.reason else set()
+    assert not dropped

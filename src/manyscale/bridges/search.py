@@ -45,6 +45,17 @@ def sums_to_find(chain: Chain, question: Question) -> bool:
     return len(free) > 1 and not {s.id for s in chain.fine.species} <= seen
 
 
+def _only_proved(chain: Chain) -> Chain:
+    """The chain up to its first step that is not proved, which becomes a refusal."""
+    kept = chain.proved.bridges
+    if len(kept) == len(chain.bridges):
+        return chain
+    first = chain.bridges[len(kept)]
+    proof = first.certificate.recipe.get("rigorous") or {}
+    why = "its error is estimated, not proved" + (f": {proof['reason']}" if proof.get("reason") else "")
+    return Chain(chain.fine, kept, (*chain.refusals, Refusal(first.name, why, tried=first.certificate.alternatives)))
+
+
 def reduce(
     model: Model | str | Path,
     question: Question | None = None,
@@ -53,6 +64,7 @@ def reduce(
     time_limit: float | None = DEFAULT_LIMIT,
     formulas: bool = False,
     rigorous: bool = False,
+    proved: bool = False,
     explain: bool = False,
     progress: Callable[..., None] | None = None,
 ) -> Chain:
@@ -64,7 +76,7 @@ def reduce(
     start, then sums in place of variables that the observables do not name, for what is left of the tolerance. With
     `formulas`, only variables that follow from the others by formula are eliminated: the reduced model then has no
     algebraic equations, which many simulators cannot solve. With `rigorous`, up to 20 seconds more go into proving
-    bounds (see `prove`). Stops at `time_limit` seconds (None: no limit) or at Ctrl-C with the best chain so far.
+    bounds (see `prove`); with `proved`, too, and only the steps up to the first that is not proved are kept. Stops at `time_limit` seconds (None: no limit) or at Ctrl-C with the best chain so far.
     `explain` prints the path in words. Errors: InputError; SimulationError when the model itself cannot be run.
     """
     note = progress or (lambda *_: None)
@@ -126,8 +138,10 @@ def reduce(
     except KeyboardInterrupt:
         refusals.append(Refusal("search", "interrupted; this is the best so far"))
     chain = Chain(fine, tuple(bridges), tuple(refusals))
-    if rigorous:
+    if rigorous or proved:
         chain = prove(chain, question, progress=lambda s, t: note(0.95, t))
+    if proved:
+        chain = _only_proved(chain)
     if explain:
         print("\n".join(path_in_words(chain, question)))
     return chain

@@ -39,16 +39,17 @@ def analyze(
     time_limit: float | None = None,
     formulas: bool = False,
     rigorous: bool = False,
+    proved: bool = False,
     progress: Note | None = None,
     pictures: bool = True,
 ) -> Study:
     """Measure, reduce and verify a model, and keep everything that a report or a replay needs.
 
     `values` changes initial values and parameters by id for this run; `points` is the number of held-back points of the
-    verification; `rigorous` tries to prove error bounds (20 seconds more). A model that cannot be reduced gives a study with refusals. Ctrl-C, or `time_limit` seconds, ends the
-    work with the best so far (`study.stopped` says so). Raises InputError or UnsupportedError for unusable input.
+    verification; `rigorous` tries to prove error bounds (20 seconds more), `proved` keeps only steps that are proved. A model
+    that cannot be reduced gives a study with refusals. Ctrl-C, or `time_limit` seconds, ends the work with the best so far (`study.stopped` says so). Raises InputError or UnsupportedError for unusable input.
     """
-    return _Work(progress or (lambda *_: None), time_limit, formulas, rigorous).run(
+    return _Work(progress or (lambda *_: None), time_limit, formulas, rigorous, proved).run(
         model, question or Question(), values, points, seed, pictures
     )
 
@@ -82,8 +83,11 @@ def measured(
 class _Work:
     """The stages of an analysis with their clock; every stage may be cut short."""
 
-    def __init__(self, note: Note, time_limit: float | None, formulas: bool, rigorous: bool = False):
-        self.note, self.limit, self.formulas, self.rigorous = note, time_limit, formulas, rigorous
+    def __init__(
+        self, note: Note, time_limit: float | None, formulas: bool, rigorous: bool = False, proved: bool = False
+    ):
+        self.note, self.limit = note, time_limit
+        self.how = {"formulas": formulas, "rigorous": rigorous, "proved": proved}
         self.begin = time.perf_counter()
         self.timings: dict[str, float] = {}
         self.stopped = ""
@@ -130,8 +134,7 @@ class _Work:
                 "points": points,
                 "seed": seed,
                 "time_limit": self.limit,
-                "formulas": self.formulas,
-                "rigorous": self.rigorous,
+                **self.how,
             },
             versions=versions(),
             stopped=self.stopped,
@@ -163,10 +166,7 @@ class _Work:
                 return Chain(fine)
             limit = {} if self.limit is None else {"time_limit": self.left()}
             try:
-                return reduce(
-                    fine, question, scales=scales, formulas=self.formulas, rigorous=self.rigorous,
-                    progress=self._inner("reducing"), **limit,
-                )  # fmt: skip
+                return reduce(fine, question, scales=scales, progress=self._inner("reducing"), **self.how, **limit)
             except SimulationError as error:
                 return Chain(fine, (), (Refusal("simulate", str(error)),))
             except KeyboardInterrupt:

@@ -88,8 +88,7 @@ def _again(old: Study, progress: Callable[..., None] | None, points: int | None 
         points=points or options["points"],
         seed=options["seed"],
         time_limit=options["time_limit"],
-        formulas=options.get("formulas", False),
-        rigorous=options.get("rigorous", False),
+        **{name: options.get(name, False) for name in ("formulas", "rigorous", "proved")},
         progress=progress,
         pictures=False,
     )
