@@ -133,7 +133,7 @@ def test_asked_for_proofs_a_search_keeps_no_step_that_is_only_estimated():
     question = ms.Question(horizon=60)
     whole, proved = (ms.reduce(text, question, time_limit=20, proved=proved) for proved in (False, True))
     assert "estimated" in {bridge.certificate.tier for bridge in whole} and whole.tier == "estimated"
-    assert proved.tier in ("exact", "rigorous") and [bridge.name for bridge in proved][0] == "solve"
+    assert proved.tier in ("exact", "rigorous") and next(bridge.name for bridge in proved) == "solve"
     dropped = {bridge.name for bridge in whole} - {bridge.name for bridge in proved}
     for refusal in proved.refusals:
         dropped -= {refusal.name} if "not proved" in refusal.reason else set()
