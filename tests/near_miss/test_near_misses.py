@@ -114,6 +114,6 @@ def test_a_crossing_of_branches_is_named_with_its_time():
 
 
 def test_where_nothing_ends_no_ending_is_told():
-    text = "x' = -x + 0.9*y; y' = 0.8*x - 6*y; x = 1; y = 2"
+    text = "x' = -x + 0.9*y; y' = 0.8*x^2 - 6*y; x = 1; y = 2"
     found = reason(text, observables=("x", "y"), horizon=5, tolerance=1e-4)
     assert "fold" not in found.reason and "stability" not in found.reason

@@ -55,7 +55,7 @@ def test_a_smaller_tolerance_is_kept_or_refused():
 
 
 def test_equal_time_scales_are_refused_for_want_of_a_gap():
-    chain = ms.reduce("A' = -1.1*A + 0.1*B; B' = 0.1*A - B; A = 1; B = 2", ms.Question(horizon=5))
+    chain = ms.reduce("A' = -1.1*A + 0.1*B^2; B' = 0.1*A^2 - B; A = 1; B = 2", ms.Question(horizon=5))
     assert not real(chain) and "gap" in quasi(chain).reason and quasi(chain).value < quasi(chain).threshold
 
 
