@@ -76,7 +76,8 @@ def reduce(
     start, then sums in place of variables that the observables do not name, for what is left of the tolerance. With
     `formulas`, only variables that follow from the others by formula are eliminated: the reduced model then has no
     algebraic equations, which many simulators cannot solve. With `rigorous`, up to 20 seconds more go into proving
-    bounds (see `prove`); with `proved`, too, and only the steps up to the first that is not proved are kept. Stops at `time_limit` seconds (None: no limit) or at Ctrl-C with the best chain so far.
+    bounds (see `prove`); with `proved`, too, and only the steps up to the first that is not proved are kept. Stops at
+    `time_limit` seconds (None: no limit) or at Ctrl-C with the best chain so far.
     `explain` prints the path in words. Errors: InputError; SimulationError when the model itself cannot be run.
     """
     note = progress or (lambda *_: None)

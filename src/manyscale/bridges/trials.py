@@ -24,9 +24,10 @@ from manyscale.model.question import Question
 
 RTOL = 1e-7
 SEED = 104_729
-PATIENCE, LEAST_STEPS = 8, 5_000  # a run may take that many times the steps of the nominal one,
-COARSE_PATIENCE, COARSE_WORK = 3, 150_000  # and one of a coarse model that many times those of the fine one there, and
-# as many more as, times its equations, make this number: what is no longer stiff takes many steps, cheap ones
+PATIENCE, LEAST_STEPS = 8, 5_000  # a run may take that many times the steps of the nominal one
+# one of a coarse model that many times those of the fine one there, and this number over its equations more: a small model
+# that is no longer stiff takes many cheap steps
+COARSE_PATIENCE, COARSE_WORK = 3, 150_000
 DENSE = 2_000  # times at which the runs for estimates are looked at
 CORNERS = 128  # of a box, at most
 FURTHER = 1.25  # times as far along the fit as any drawn point

@@ -47,7 +47,8 @@ def analyze(
 
     `values` changes initial values and parameters by id for this run; `points` is the number of held-back points of the
     verification; `rigorous` tries to prove error bounds (20 seconds more), `proved` keeps only steps that are proved. A model
-    that cannot be reduced gives a study with refusals. Ctrl-C, or `time_limit` seconds, ends the work with the best so far (`study.stopped` says so). Raises InputError or UnsupportedError for unusable input.
+    that cannot be reduced gives a study with refusals. Ctrl-C, or `time_limit` seconds, ends the work with the best so far
+    (`study.stopped` says so). Raises InputError or UnsupportedError for unusable input.
     """
     return _Work(progress or (lambda *_: None), time_limit, formulas, rigorous, proved).run(
         model, question or Question(), values, points, seed, pictures

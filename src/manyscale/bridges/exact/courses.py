@@ -51,12 +51,11 @@ def pair(
     rates = tuple(f"{names[0]}_{names[1]}_{kind}" for kind in ("slow", "fast"))
     middle, width = mul(0.5, add(a[0][0], a[1][1])), power(spread(a), 0.5)
     values = (add(middle, width), add(middle, mul(-1.0, width)))
+    ends = [_rest(a, flows, below, i) if any(f != ZERO for f in flows) else ZERO for i in (0, 1)]
     found = []
     for i, name in enumerate(names):
         j = 1 - i
-        rest = _rest(a, flows, below, i) if any(f != ZERO for f in flows) else ZERO
-        other = _rest(a, flows, below, j) if rest != ZERO or any(f != ZERO for f in flows) else ZERO
-        here, there = add(starts[i], mul(-1.0, rest)), add(starts[j], mul(-1.0, other))
+        here, there = (add(starts[k], mul(-1.0, ends[k])) for k in (i, j))
         moved = add(mul(a[i][i], here), mul(a[i][j], there))  # (a (S(0) - S*))_i
         parts = [
             over(add(moved, mul(-1.0, values[1], here)), mul(2.0, width)),
@@ -65,8 +64,8 @@ def pair(
         constants = {f"{name}_{kind}_part": part for kind, part in zip(("slow", "fast"), parts)}
         terms = [mul(Symbol(n), Call("exp", (mul(Symbol(r), Time()),))) for n, r in zip(constants, rates)]
         constants |= dict(zip(rates, values))
-        if rest != ZERO:
-            constants[f"{name}_end"] = rest
+        if ends[i] != ZERO:
+            constants[f"{name}_end"] = ends[i]
             terms.append(Symbol(f"{name}_end"))
         found.append(Course(add(*terms), constants))
     return found[0], found[1]

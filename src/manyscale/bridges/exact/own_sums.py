@@ -58,11 +58,10 @@ def own_sums(parts: Mapping[str, Parts]) -> tuple[OwnSum, ...]:
 def _candidates(ids: Sequence[str], parts: Mapping[str, Parts]) -> tuple[list[Row], list[Row]]:
     """Rows of weights that are numbers, and of weights that are formulas in the constants."""
     random = np.random.default_rng(11)
-    names = sorted({name for one in parts.values() for c in one.values() for name in symbols(c)})
+    coefficients = [c for one in parts.values() for c in one.values()]
     linear, rest = [], []
     for _ in range(DRAWS):
-        values = dict(zip(names, random.uniform(0.5, 2.0, len(names))))
-        a, b = _matrices(ids, parts, values)
+        a, b = _matrices(ids, parts, _drawn(coefficients, random))
         linear.append(a)
         rest.append(b)
     space = _left_null(np.hstack(rest))
@@ -84,19 +83,23 @@ def _weighed(ids: Sequence[str], parts: Mapping[str, Parts]) -> Row | None:
     """Weights of these variables, as formulas, under which everything that changes cancels."""
     keys = list(dict.fromkeys(key for id in ids for key in parts[id] if key))
     rows = [[parts[id].get(key, ZERO) for id in ids] for key in keys]
-    values = dict(zip(
-        sorted({name for row in rows for c in row for name in symbols(c)}), np.random.default_rng(12).uniform(0.5, 2.0, 10_000)
-    ))  # fmt: skip
+    values = _drawn([c for row in rows for c in row], np.random.default_rng(12))
     chosen: list[list[Expr]] = []
     basis = np.zeros((0, len(ids)))
     for row in sorted(rows, key=lambda row: sum(c != ZERO for c in row)):
         numbers = np.array([float(evaluate(c, values)) for c in row])
         left = numbers - (numbers @ basis.T) @ basis
-        if np.linalg.norm(left) > 1e-9 * np.linalg.norm(numbers):
+        if np.linalg.norm(left) > LOST * np.linalg.norm(numbers):
             chosen.append(row)
             basis = np.vstack([basis, left / np.linalg.norm(left)])
     weights = null_vector(chosen) if len(chosen) == len(ids) - 1 else None
     return dict(zip(ids, weights)) if weights is not None else None
+
+
+def _drawn(coefficients: Iterable[Expr], random: np.random.Generator) -> dict[str, float]:
+    """Random values of the constants in these coefficients."""
+    names = sorted({name for c in coefficients for name in symbols(c)})
+    return dict(zip(names, random.uniform(0.5, 2.0, len(names))))
 
 
 def _matrices(ids: Sequence[str], parts: Mapping[str, Parts], values: Mapping[str, float]):
@@ -121,7 +124,7 @@ def _left_null(matrix: np.ndarray) -> np.ndarray:
     """Rows that span the vectors g with g M = 0."""
     if not matrix.size:
         return np.eye(len(matrix))
-    u, s, _ = np.linalg.svd(matrix)
+    u, s, _ = np.linalg.svd(matrix, full_matrices=len(matrix) > matrix.shape[1])  # all of u, never all of v
     rank = int((s > LOST * max(1.0, s.max(initial=0.0))).sum())
     return u[:, rank:].T
 
