@@ -99,7 +99,7 @@ bool Bdf::refresh(bool new_jacobian) {
     row_sum_ = largest_row_sum(problem_.pattern(), jacobian_.data(), row_.data());
   }
   ++statistics_.factorisations;
-  have_matrix_ = matrix_.factor(alpha(order_) / h_, jacobian_.data());
+  have_matrix_ = matrix_.factor(alpha(order_) / h_, jacobian_.data(), sizes(prediction_.data()));
   matrix_c_ = h_ / alpha(order_);
   rate_ = 0.0;
   return have_matrix_;

@@ -93,7 +93,7 @@ StepOutcome Rosenbrock::step(double limit, double h_max) {
       return StepOutcome::too_small;
     }
     ++statistics_.factorisations;
-    const bool factored = matrix_.factor(1.0 / (h * gamma), jacobian_.data());
+    const bool factored = matrix_.factor(1.0 / (h * gamma), jacobian_.data(), sizes(y.data()));
     const double error = factored ? attempt(h) : NAN;
     not_finite = !std::isfinite(error);
     const int negative = not_finite ? -1 : forbidden(y_new_.data());

@@ -60,7 +60,12 @@ class Stepper {
  protected:
   Stepper(Problem& problem, const Tolerances& tolerances, Statistics& statistics)
       : y(problem.size()), y_before(problem.size()), problem_(problem), tolerances_(tolerances),
-        statistics_(statistics), n_(problem.size()) {}
+        statistics_(statistics), n_(problem.size()), size_(problem.size()) {}
+  // What counts as a large change of each state, for the scales of a matrix.
+  const double* sizes(const double* at) {
+    for (int i = 0; i < n_; ++i) size_[i] = tolerances_.absolute[i] + tolerances_.relative * std::fabs(at[i]);
+    return size_.data();
+  }
   bool finite(const double* x) const {
     double sum = 0.0;
     for (int i = 0; i < n_; ++i) sum += x[i] * 0.0;
@@ -79,6 +84,9 @@ class Stepper {
   const Tolerances& tolerances_;
   Statistics& statistics_;
   int n_;
+
+ private:
+  std::vector<double> size_;
 };
 
 }  // namespace manyscale

@@ -1,7 +1,8 @@
 #include "linalg/iteration_matrix.hpp"
 
 #include <algorithm>
-#include <cmath>
+#include <bit>
+#include <cstdint>
 
 namespace manyscale {
 
@@ -66,7 +67,8 @@ MatrixPlan::MatrixPlan(const Problem& problem) : joint(joined(problem.pattern(),
 }
 
 IterationMatrix::IterationMatrix(const Problem& problem)
-    : problem_(problem), n_(problem.size()), has_mass_(problem.mass_pattern() != nullptr), plan_(plan_of(problem)) {
+    : problem_(problem), n_(problem.size()), has_mass_(problem.mass_pattern() != nullptr), plan_(plan_of(problem)),
+      scale_(problem.size(), 1.0) {
   if (plan_->sparse) {
     values_.resize(plan_->joint.row.size());
     sparse_ = plan_->lu;
@@ -81,27 +83,48 @@ bool IterationMatrix::factor_dense(double a, const double* jacobian) {
   const SparsePattern& pattern = problem_.pattern();
   for (int j = 0; j < n_; ++j)
     for (int e = pattern.column_start[j]; e < pattern.column_start[j + 1]; ++e)
-      matrix[pattern.row[e] + static_cast<size_t>(j) * n_] -= jacobian[e];
+      matrix[pattern.row[e] + static_cast<size_t>(j) * n_] -= scale_[pattern.row[e]] * jacobian[e];
   if (has_mass_) {
     const SparsePattern& mass = *problem_.mass_pattern();
     for (int j = 0; j < n_; ++j)
       for (int e = mass.column_start[j]; e < mass.column_start[j + 1]; ++e)
-        matrix[mass.row[e] + static_cast<size_t>(j) * n_] += a * problem_.mass_values()[e];
+        matrix[mass.row[e] + static_cast<size_t>(j) * n_] += scale_[mass.row[e]] * a * problem_.mass_values()[e];
   } else {
-    for (int j = 0; j < n_; ++j) matrix[j + static_cast<size_t>(j) * n_] += a;
+    for (int j = 0; j < n_; ++j) matrix[j + static_cast<size_t>(j) * n_] += scale_[j] * a;
   }
   return dense_.factor();
 }
 
-bool IterationMatrix::factor(double a, const double* jacobian) {
-  if (!plan_->sparse) return factor_dense(a, jacobian);
+bool IterationMatrix::factor_sparse(double a, const double* jacobian) {
   std::fill(values_.begin(), values_.end(), 0.0);
   const std::vector<int>& place = plan_->jacobian_place;
   for (size_t e = 0; e < place.size(); ++e) values_[place[e]] = -jacobian[e];
   const double* mass = problem_.mass_values();
   const std::vector<int>& diagonal = plan_->mass_place;
   for (size_t e = 0; e < diagonal.size(); ++e) values_[diagonal[e]] += has_mass_ ? a * mass[e] : a;
+  const std::vector<int32_t>& row = plan_->joint.row;
+  for (size_t e = 0; e < row.size(); ++e) values_[e] *= scale_[row[e]];
   return sparse_.factor(values_.data());
+}
+
+// Powers of two, so that scaling rounds nothing: the exponents of `size` turned round.
+void IterationMatrix::choose_scales(const double* size) {
+  constexpr uint64_t kExponent = 0x7ff0000000000000, kLargest = 0x7fd0000000000000;
+  for (int i = 0; i < n_; ++i) {
+    const uint64_t exponent = std::min(std::bit_cast<uint64_t>(size[i]) & kExponent, kLargest);
+    scale_[i] = std::bit_cast<double>(0x7fe0000000000000 - exponent);
+  }
+}
+
+bool IterationMatrix::factor(double a, const double* jacobian, const double* size) {
+  choose_scales(size);
+  return plan_->sparse ? factor_sparse(a, jacobian) : factor_dense(a, jacobian);
+}
+
+void IterationMatrix::solve(double* b) const {
+  for (int i = 0; i < n_; ++i) b[i] *= scale_[i];
+  if (plan_->sparse) sparse_.solve(b);
+  else dense_.solve(b);
 }
 
 void IterationMatrix::multiply_mass(const double* x, double* y) const {

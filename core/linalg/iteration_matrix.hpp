@@ -21,9 +21,10 @@ struct MatrixPlan {
 class IterationMatrix {
  public:
   explicit IterationMatrix(const Problem& problem);
-  // `jacobian` on the problem's pattern. False when singular or not finite.
-  bool factor(double a, const double* jacobian);
-  void solve(double* b) const { plan_->sparse ? sparse_.solve(b) : dense_.solve(b); }
+  // `jacobian` on the problem's pattern. Rows are scaled by the inverse of `size`, one positive number per state, so that
+  // pivots are compared in the same unit: states may differ by many orders. False when singular or not finite.
+  bool factor(double a, const double* jacobian, const double* size);
+  void solve(double* b) const;
   // y = M x; the identity copies.
   void multiply_mass(const double* x, double* y) const;
   bool has_mass() const { return has_mass_; }
@@ -31,11 +32,14 @@ class IterationMatrix {
 
  private:
   bool factor_dense(double a, const double* jacobian);
+  bool factor_sparse(double a, const double* jacobian);
+  void choose_scales(const double* size);
   const Problem& problem_;
   int n_;
   bool has_mass_;
   std::shared_ptr<const MatrixPlan> plan_;
   std::vector<double> values_;
+  std::vector<double> scale_;  // of rows; powers of two
   DenseLu dense_;
   SparseLu sparse_;
 };

@@ -190,7 +190,7 @@ CLAIM("the iteration matrix is a M - J, dense and sparse alike, with and without
     EXPECT(matrix.is_sparse() == (n > 16));
     std::vector<double> y(n, 1.0), j(net.pattern().nonzeros()), b(n, 1.0);
     net.jacobian(0.0, y.data(), j.data());
-    EXPECT(matrix.factor(3.0, j.data()));
+    EXPECT(matrix.factor(3.0, j.data(), y.data()));
     std::vector<double> x = b;
     matrix.solve(x.data());
     std::vector<double> v = j;
@@ -198,6 +198,34 @@ CLAIM("the iteration matrix is a M - J, dense and sparse alike, with and without
       for (int e = net.pattern().column_start[c]; e < net.pattern().column_start[c + 1]; ++e)
         v[e] = (net.pattern().row[e] == c ? 3.0 : 0.0) - j[e];
     EXPECT_LESS(residual(net.pattern(), v, x, b), 1e-13);
+  }
+}
+
+// D (a - J) D^-1 x = D b has the solution D z with (a - J) z = b: the same equations with states in other units.
+CLAIM("the iteration matrix is as accurate for states sixty orders apart as for states of one size") {
+  for (int n : {4, 60}) {
+    std::vector<models::Network::Reaction> chain;
+    for (int i = 0; i + 1 < n; ++i) chain.push_back({{i}, {i + 1}, 1.0}), chain.push_back({{i + 1}, {i}, 1.0});
+    models::Network net(n, chain);
+    const SparsePattern& p = net.pattern();
+    const double a = 1.0;
+    std::vector<double> one(n, 1.0), size(n), j(p.nonzeros()), scaled(p.nonzeros()), b(n), z, x(n);
+    for (int i = 0; i < n; ++i) size[i] = std::ldexp(1.0, i % 2 ? -100 : 100), b[i] = 1.0 + 0.1 * i;
+    for (int c = 0; c < n; ++c)
+      for (int e = p.column_start[c]; e < p.column_start[c + 1]; ++e) {
+        const int r = p.row[e];
+        j[e] = r == c ? a - (r % 2 ? 1.0 : 1e-13) : 1.0 + 0.01 * r;  // every other pivot on the diagonal is useless
+        scaled[e] = j[e] * (size[r] / size[c]);
+      }
+    IterationMatrix matrix(net);
+    EXPECT(matrix.is_sparse() == (n > 16));
+    EXPECT(matrix.factor(a, j.data(), one.data()));
+    z = b;
+    matrix.solve(z.data());
+    EXPECT(matrix.factor(a, scaled.data(), size.data()));
+    for (int i = 0; i < n; ++i) x[i] = size[i] * b[i];
+    matrix.solve(x.data());
+    for (int i = 0; i < n; ++i) EXPECT_LESS(std::fabs(x[i] / size[i] - z[i]), 1e-11 * (1.0 + std::fabs(z[i])));
   }
 }
 
