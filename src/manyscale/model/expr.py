@@ -27,7 +27,7 @@ CONNECTIVES = ("and", "or", "xor", "not", "implies")
 class Expr:
     """Anything that can stand in a formula. Python operators build new expressions."""
 
-    __slots__ = ()
+    __slots__ = ("_symbols",)  # set by `symbols` when first asked; no part of the value
 
     def __add__(self, other):
         return add(self, other)
@@ -294,9 +294,24 @@ def walk(expr: Expr) -> Iterator[Expr]:
         stack.extend(reversed(children(node)))
 
 
-def symbols(expr: Expr) -> set[str]:
+def symbols(expr: Expr) -> frozenset[str]:
     """Names of all symbols in the expression (targets of `rateOf` included)."""
-    return {node.name for node in walk(expr) if type(node) in (Symbol, RateOf)}
+    known = getattr(expr, "_symbols", None)
+    if known is not None:
+        return known
+    found: set[str] = set()
+    stack = [expr]
+    while stack:
+        node = stack.pop()
+        if type(node) in (Symbol, RateOf):
+            found.add(node.name)
+        elif (known := getattr(node, "_symbols", None)) is not None:
+            found |= known
+        else:
+            stack.extend(children(node))
+    result = frozenset(found)
+    object.__setattr__(expr, "_symbols", result)
+    return result
 
 
 def depth(expr: Expr) -> int:

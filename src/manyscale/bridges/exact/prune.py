@@ -106,15 +106,15 @@ def _sources(model: Model) -> dict[str, set[str]]:
     return found
 
 
-def _symbols(model: Model, formula: Expr | None) -> set[str]:
-    return set() if formula is None else symbols(formula)
+def _symbols(model: Model, formula: Expr | None) -> frozenset[str]:
+    return frozenset() if formula is None else symbols(formula)
 
 
-def _stoichiometry(part: Participant) -> set[str]:
-    return symbols(part.stoichiometry) if isinstance(part.stoichiometry, Expr) else set()
+def _stoichiometry(part: Participant) -> frozenset[str]:
+    return symbols(part.stoichiometry) if isinstance(part.stoichiometry, Expr) else frozenset()
 
 
-def _trigger_symbols(model: Model, event: Event) -> set[str]:
+def _trigger_symbols(model: Model, event: Event) -> frozenset[str]:
     found = symbols(event.trigger)
     for part in (event.delay, event.priority):
         found |= _symbols(model, part)
