@@ -13,6 +13,7 @@
 
 #include "bind_arrays.hpp"
 #include "integrators/delayed.hpp"
+#include "integrators/hurried.hpp"
 #include "integrators/solver.hpp"
 
 namespace nb = nanobind;
@@ -42,10 +43,15 @@ static const char* status_name(Status status) {
 // Owns the equations' workspace, so that runs in several threads do not disturb each other.
 class Run {
  public:
-  Run(const Equations& equations, Reals p, Options options, const std::vector<Formulas>& delays)
+  Run(const Equations& equations, Reals p, Options options, const std::vector<Formulas>& delays,
+      std::vector<Hurried::Entry> hurry)
       : equations_(equations) {
     set_equation_parameters(p);
-    if (!delays.empty()) {
+    if (!hurry.empty()) {
+      if (!delays.empty()) throw std::invalid_argument("equations with delays cannot be sped up");
+      hurried_.emplace(equations_, std::move(hurry));
+      solver_ = std::make_unique<Solver>(*hurried_, std::move(options));
+    } else if (!delays.empty()) {
       options.keep_history = true;
       delayed_.emplace(equations_, std::vector<double>(p.data(), p.data() + p.size()), delays[0], delays[1],
                        delays[2]);
@@ -95,8 +101,22 @@ class Run {
   }
   Equations equations_;
   std::optional<DelayedEquations> delayed_;
+  std::optional<Hurried> hurried_;
   std::unique_ptr<Solver> solver_;
 };
+
+// From (rows, variables, values); none without.
+static std::vector<Hurried::Entry> entries_of(const nb::object& hurry) {
+  std::vector<Hurried::Entry> entries;
+  if (hurry.is_none()) return entries;
+  const auto parts = nb::cast<nb::tuple>(hurry);
+  const auto rows = nb::cast<Ints>(parts[0]), variables = nb::cast<Ints>(parts[1]);
+  const auto values = nb::cast<Reals>(parts[2]);
+  if (rows.size() != variables.size() || rows.size() != values.size())
+    throw std::invalid_argument("rows, variables and values differ in length");
+  for (size_t e = 0; e < rows.size(); ++e) entries.push_back({rows.data()[e], variables.data()[e], values.data()[e]});
+  return entries;
+}
 
 static nb::dict statistics_of(const Statistics& s) {
   nb::dict d;
@@ -111,7 +131,7 @@ void bind_solver(nb::module_& m) {
       .def("__init__",
            [](Run* self, const Equations& equations, Reals p, double rtol, Reals atol, const std::string& method,
               int64_t max_steps, double max_step, double first_step, double tracking, const Formulas* lags,
-              const Formulas* arguments, const Formulas* past) {
+              const Formulas* arguments, const Formulas* past, nb::object hurry) {
              if (static_cast<int>(atol.size()) != equations.size())
                throw std::invalid_argument("atol has the wrong size");
              Options options;
@@ -123,11 +143,11 @@ void bind_solver(nb::module_& m) {
              options.tracking = tracking;
              std::vector<Formulas> delays;
              if (lags && arguments && past) delays = {*lags, *arguments, *past};
-             new (self) Run(equations, p, std::move(options), delays);
+             new (self) Run(equations, p, std::move(options), delays, entries_of(hurry));
            },
            "equations"_a, "p"_a, "rtol"_a, "atol"_a, "method"_a = "auto", "max_steps"_a = 100000,
            "max_step"_a = std::numeric_limits<double>::infinity(), "first_step"_a = 0.0, "tracking"_a = 0.0,
-           "lags"_a = nb::none(), "arguments"_a = nb::none(), "past"_a = nb::none())
+           "lags"_a = nb::none(), "arguments"_a = nb::none(), "past"_a = nb::none(), "hurry"_a = nb::none())
       .def("set_parameters", &Run::set_parameters)
       .def("start", &Run::start, "t"_a, "y"_a, "keep_step"_a = false)
       .def("advance", &Run::advance, "end"_a, "times"_a, "out"_a)

@@ -81,14 +81,18 @@ class Survey:
                 break
         return worst
 
+    def shift(self, split: Split) -> np.ndarray | None:
+        """P of the split, shape (slow, fast), in the units of the states; None where the directions are dependent."""
+        table = partners(split, self.columns)
+        return None if table is None else matrix(split, table, self.factors)
+
     def least_decay(self, split: Split, times: np.ndarray, states: np.ndarray, p: np.ndarray) -> float:
         """Slowest decay rate of the fast block along a run after the layer; negative where something grows, and where
         what was attracting cannot be said."""
-        table = partners(split, self.columns)
-        if table is None:
+        shift = self.shift(split)
+        if shift is None:
             return -1.0
         fast, slow = np.array(split.fast, dtype=int), np.array(split.slow, dtype=int)
-        shift = matrix(split, table, self.factors)
         late = np.flatnonzero(times >= self.layer)
         count = 12 if len(fast) <= 40 else 6 if len(fast) <= 100 else 3
         rows = late[telling_rows(times[late], states[late], count)]

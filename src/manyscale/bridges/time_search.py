@@ -23,7 +23,7 @@ from manyscale.bridges.phase import phase_error
 from manyscale.bridges.promise import certified
 from manyscale.bridges.splits import LEAST_GAP, SETTLED, Survey, best_gap, fast_reactions, grow, halves, ranking
 from manyscale.bridges.time.network import build
-from manyscale.bridges.time.quasi_steady import LAYER_LENGTH, Draft, NoNetwork, barred, draft, unsuitable
+from manyscale.bridges.time.quasi_steady import LAYER_LENGTH, Draft, NoNetwork, barred, draft, followers, unsuitable
 from manyscale.bridges.time.split import Split
 from manyscale.bridges.trials import Point
 from manyscale.errors import InputError
@@ -37,6 +37,7 @@ REGROWING = 0.01  # where growing took no more than that share of the time limit
 HASTE = (
     0.5  # by how much a set must keep below what a point allows, at the end of the time: later points then fail less
 )
+CLEARLY = 2.0  # times what a point allows: such an error of the fine model sped up is a failure of the small model too
 MOST_RUNS = 8  # fine runs on which sets are grown at a time
 PATIENCE, LEAST_PATIENCE = 1.5, 3.0  # a further search may take that many times the first one, and that many seconds
 SURVEYED, LARGE = 4, 150  # points whose runs sets are grown on from the start; equations above which it is one
@@ -181,12 +182,17 @@ class _TimeSearch(RegionSearch):
 
     def _passing(self, survey: Survey, split: Split, point: Point, most: float, decay: float, order: int) -> Split:
         """As many of the fast variables as pass at a point where all of them together failed: halves that pass are kept,
-        others are halved again (group testing), the most relaxed first. decay: slowest rate of all of them."""
+        others are halved again (group testing), the most relaxed first. decay: slowest rate of all of them.
+
+        What clearly fails with the fine model sped up is not made into a small model."""
+        hurried = not order and self.trials.hurries
 
         def passes(places: list[int]) -> bool:
             part = split.only(sorted(places))
             try:
                 if len(places) == len(split.fast) or not self._decays(survey, part, point):
+                    return False
+                if hurried and self._hurried_error(survey, part, point, decay) > CLEARLY * most:
                     return False
                 made = self._drafted(part, decay, order, started=False)
             except (NoNetwork, InputError):
@@ -202,6 +208,15 @@ class _TimeSearch(RegionSearch):
             elif len(group) > 1:
                 stack += halves(group)
         return split.only(sorted(kept))
+
+    def _hurried_error(self, survey: Survey, part: Split, point: Point, decay: float) -> float:
+        shift = survey.shift(part)
+        if shift is None:
+            return float("inf")
+        fast, slow = np.array(part.fast, dtype=int), np.array(part.slow, dtype=int)
+        gone = [self.system.states[i] for i in (*fast, *slow[shift.any(axis=1)])]
+        begins = dict.fromkeys(followers(self.model, gone), self.layer)
+        return self.trials.hurried_error(fast, slow, shift, point, min(self.layer, LAYER_LENGTH / decay), begins)
 
     def _by_formula(self, split: Split, order: int) -> Split:
         """Without the variables whose equations have no closed solution, the least relaxed of them first."""

@@ -16,14 +16,16 @@ import numpy as np
 from manyscale.bridges.bridge import Bridge, Chain
 from manyscale.bridges.compose import carry, carry_all, observed
 from manyscale.bridges.error_estimate import Sampled, sampled
-from manyscale.bridges.norm import Errors, errors_between
-from manyscale.engines.ode import simulate_ode
+from manyscale.bridges.norm import Errors, deviations, errors_between, floors
+from manyscale.engines.ode import simulate_hurried, simulate_ode
 from manyscale.errors import ManyscaleError
 from manyscale.kernels import compile_model
 from manyscale.model.question import Question
 
 RTOL = 1e-7
 SEED = 104_729
+HURRIED, HURRIED_RTOL = 1e3, 1e-6  # times as fast as they are: what that leaves of an error does not count
+MEETINGS = 2  # rounds in which the slow start is corrected so that both meet after the layer
 PATIENCE, LEAST_STEPS = 8, 5_000  # a run may take that many times the steps of the nominal one
 # one of a coarse model that many times those of the fine one there, and this number over its equations more: a small model
 # that is no longer stiff takes many cheap steps
@@ -125,6 +127,46 @@ class Trials:
         except ManyscaleError as failure:
             return Errors({}, float("inf"), f"the coarse model cannot be run: {str(failure)[:200]}", 0.0)
         return errors_between(Chain(self.model, (bridge,)), self.ids, self.times, point.rows, found)
+
+    @property
+    def hurries(self) -> bool:
+        """Whether `hurried_error` has an answer."""
+        system = self.kernel.system
+        return system.mass is None and not system.events and not system.delays
+
+    def hurried_error(
+        self, fast: np.ndarray, slow: np.ndarray, shift: np.ndarray, point: Point, layer: float,
+        begins: Mapping[str, float],
+    ) -> float:  # fmt: skip
+        """About the error of making the states `fast` quasi-steady, without a small model: the fine model runs with these
+        states sped up while the slow coordinates z = x_S - shift y keep their rates.
+
+        layer: time at which z is met, as `LayerProjection` does; begins: from when on observables count, if not from 0."""
+        row, column = np.nonzero(shift)
+        hurry = (
+            np.concatenate([fast, slow[row]]),
+            np.concatenate([fast, fast[column]]),
+            HURRIED * np.concatenate([np.ones(len(fast)), shift[row, column]]),
+        )
+        steps = COARSE_PATIENCE * point.steps + COARSE_WORK // max(self.kernel.size, 1)
+        p = point.parameters if point.parameters.ndim == 1 else point.parameters[0]
+
+        def follow(times: np.ndarray, start: np.ndarray):
+            return simulate_hurried(self.kernel, times, start, p, hurry, rtol=HURRIED_RTOL, max_steps=steps)
+
+        met = min(int(np.searchsorted(self.times, layer)), len(self.times) - 1)
+        start = point.states[0].copy()
+        try:
+            for _ in range(MEETINGS if met else 0):
+                gap = point.states[met] - follow(self.times[[0, met]], start).states[-1]
+                start[slow] += gap[slow] - shift @ gap[fast]
+            run = follow(self.times, start)
+        except ManyscaleError:
+            return float("inf")
+        found = np.array([run[id] for id in self.ids], dtype=float).reshape(len(self.ids), -1)
+        floor = floors(self.model, self.ids, np.nanmax(np.abs(point.rows), axis=1, initial=0.0))
+        begin = np.array([begins.get(id, 0.0) for id in self.ids])
+        return float(deviations(self.times, point.rows, found, begin=begin, floor=floor)[0].max())
 
     @property
     def late(self) -> bool:
