@@ -24,22 +24,22 @@ S = 10; C = 0; P = 0; M = 0; E = {enzyme}; a = 10; d = 10; k = 20; g = 0.1; b = 
 
 
 @pytest.mark.parametrize(("enzyme", "fast"), [(0.2, 5.0), (1.0, 5.0), (0.2, 1.0)])
-@pytest.mark.parametrize("direction", [None, 0])
-def test_the_sped_up_model_errs_as_the_small_model_does(enzyme, fast, direction):
+@pytest.mark.parametrize("gone", [{"C": 0, "M": None}, {"C": 0}, {"M": None}])
+def test_the_sped_up_model_errs_as_the_small_model_does(enzyme, fast, gone):
     model = ms.read(ENZYMES.format(enzyme=enzyme, fast=fast))
     question = resolve(model, ms.Question(horizon=40.0, observables=("S", "P", "M")))
     layer = 0.05 * 40.0
     trials = Trials(Chain(model, ()), question, grid(question, layer, 121))
     point = trials.nominal()
     states = trials.kernel.system.states
-    split = Split(len(states), (states.index("C"), states.index("M")), (direction, None))
+    split = Split(len(states), tuple(map(states.index, gone)), tuple(gone.values()))
     made = draft(model, split, layer=LAYER_LENGTH / 5.0, entry=layer, observables=trials.ids, started=False)
     real = trials.error(made.bridge, point).worst
     begins = dict.fromkeys(made.bridge.layer_species, layer)
     assert trials.hurries
     sped = _hurried(trials, split, point, begins)
-    assert 1e-3 < real < 1.0
-    assert sped == pytest.approx(real, rel=0.1)
+    assert 1e-4 < real < 0.5
+    assert sped == pytest.approx(real, rel=0.2)
 
 
 def test_models_with_events_have_no_answer():
