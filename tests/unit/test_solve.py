@@ -6,9 +6,11 @@ import pytest
 import manyscale as ms
 from manyscale.bridges.bridge import Bridge, Chain
 from manyscale.bridges.certificate import Refusal
-from manyscale.bridges.exact import solve
+from manyscale.bridges.exact import conserve, solve
+from manyscale.bridges.exact.signs import Signs
 from manyscale.errors import InputError
 from manyscale.kernels import compile_model
+from manyscale.model.parse import parse
 from manyscale.scales import resolve
 
 
@@ -158,3 +160,35 @@ def test_the_sums_of_a_cell_cycle_model(corpora):
     bridge, question = attempt(model)
     assert len(bridge.eliminated) == 3
     assert ms.verify(Chain(model, (bridge,)), question, points=4).ok
+
+
+@pytest.mark.parametrize(
+    ("text", "solved"),
+    [
+        ("-> X; c; X -> ; k*X; X = 1; c = 2; k = 3", True),
+        ("-> X; c; X -> ; k*X; X = 1; c = 2; j = 2; k = j - 1", False),  # k changes its sign where j is below 1
+        ("-> X; c; X -> ; k*X; X = 1; c = 2; j = 2; k = j + 1", True),
+        ("-> X; c; X -> ; ln(k)*X; X = 1; c = 2; k = 1.5", False),
+    ],
+)
+def test_what_is_divided_by_keeps_its_sign_over_the_region(text, solved):
+    model = ms.read(text + "\n-> Z; X*Z; Z -> ; Z^2; Z = 1")
+    question = ms.Question(horizon=5.0, observables=("Z",))
+    found = ms.reduce(model, question, time_limit=1.0)
+    assert ("X" in {id for b in found.bridges if b.name == "solve" for id in b.eliminated}) == solved
+
+
+@pytest.mark.parametrize(("total", "sign"), [("A + B", 1.0), ("B - A", 0.0)])
+def test_a_total_has_the_sign_of_what_it_is_made_of(total, sign):
+    """With factors of two B - A is positive at one corner of the region and negative at another."""
+    change = "A -> B; k*A; B -> A; k*B" if total == "A + B" else "A + B -> ; k*A*B"
+    model = ms.read(f"{change}; A = 3; B = 2; k = 1; m = -2")
+    question = resolve(model, ms.Question(horizon=2.0))
+    step = conserve.attempt(model, None, question)
+    before = Chain(model, (step,))
+    (name,) = [id for id in step.restrict if id not in model]
+    signs = Signs(step.coarse, question.box, before)
+    assert signs.of(parse(f"k*{name}")) == sign
+    assert signs.of(parse(f"-k*{name}/(1 + {name})")) == -sign
+    assert signs.of(parse("m")) == 0.0 and signs.of(parse("exp(m)*k")) == 1.0 and signs.of(parse("ln(k + 1)")) == 0.0
+    assert signs.of(parse("k - 0.1")) == 0.0

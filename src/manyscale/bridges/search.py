@@ -97,7 +97,8 @@ def reduce(
                 break
             note(0.1 * k, f"trying {method.__name__.rsplit('.', 1)[-1]}")
             now = bridges[-1].coarse if bridges else fine
-            keep(method.attempt(now, scales if now is fine else None, question))
+            known = {"before": Chain(fine, tuple(bridges))} if method is solve else {}
+            keep(method.attempt(now, scales if now is fine else None, question, **known))
         left = min(limit - (time.monotonic() - begin), 3600.0)
         if left > 0:
             chain, share = Chain(fine, tuple(bridges)), (1.0 - FOR_SLOW) * left

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from manyscale.bridges.bridge import Bridge
+from manyscale.bridges.bridge import Bridge, Chain
 from manyscale.bridges.certificate import Assumption, Certificate, Refusal
 from manyscale.bridges.compose import start_values
 from manyscale.bridges.exact.conserve import CHECKED, REPLAYS, replayed
@@ -26,6 +26,7 @@ from manyscale.bridges.exact.exactly import FromZero, exactly
 from manyscale.bridges.exact.from_sums import Solution, from_sums
 from manyscale.bridges.exact.own_sums import Parts
 from manyscale.bridges.exact.separate import Separated, TooMany, given_later
+from manyscale.bridges.exact.signs import Signs
 from manyscale.bridges.explain import listed
 from manyscale.bridges.held import ruled_model, unfreezable
 from manyscale.errors import InputError
@@ -34,15 +35,10 @@ from manyscale.kernels.interpret import evaluate
 from manyscale.kernels.system import System
 from manyscale.model.expr import (
     ZERO,
-    Add,
     Expr,
-    Mul,
-    Number,
-    Power,
     Symbol,
     Time,
     add,
-    children,
     mul,
     substitute,
     symbols,
@@ -58,13 +54,16 @@ from manyscale.scales.measure import Scales
 NAME = "solve"
 
 
-def attempt(model: Model, scales: Scales | None, question: Question) -> Bridge | Refusal:
-    """The bridge to the model with these variables given by formula; a Refusal where there is none."""
+def attempt(
+    model: Model, scales: Scales | None, question: Question, *, before: Chain | None = None
+) -> Bridge | Refusal:
+    """The bridge to the model with these variables given by formula; a Refusal where there is none. before: the steps
+    from the model that the question is about to this one."""
     kernel = compile_model(model)
     system = kernel.system
     if system.delays or system.mass is not None:
         return Refusal(NAME, "the model has delays or coupled derivatives")
-    found = solutions(model, dict(question.box))
+    found = solutions(model, Signs(model, question.box, before))
     if not found:
         return Refusal(
             NAME, "no variable has a linear equation of its own, or a rate proportional to another's", 0.0, 1.0
@@ -81,20 +80,16 @@ def attempt(model: Model, scales: Scales | None, question: Question) -> Bridge |
     return bridge
 
 
-def solutions(model: Model, box: Mapping[str, tuple[float, float]]) -> tuple[Solution, ...]:
-    """What can be solved. box: what may change, with its range."""
+def solutions(model: Model, signs: Signs) -> tuple[Solution, ...]:
+    """What can be solved; signs: those of constants over the region."""
     kernel = compile_model(model)
-    y, p = kernel.initial()
-    values = kernel.values(0.0, y, p)
+    y, _ = kernel.initial()
+    sign = signs.of
     system = kernel.system
     forbidden = unfreezable(model, system, jumps=True)
     reset = {target for event in model.events for target, _ in event.assignments}
-    given = {*box, *given_later(model)}
+    given = {*signs.box, *given_later(model)}
     apart = Separated(model, system)
-
-    def sign(formula: Expr) -> float:
-        return _sign(formula, values, box)
-
     found: list[Solution] = []
     leaders: dict[object, _Leader] = {}
     written: dict[str, Parts] = {}
@@ -149,29 +144,6 @@ class _Leader:
         """The constant that the rates of this variable are to be multiplied with, None where there is none."""
         shares = {simplify(over(c, self.parts[key])) for key, c in parts.items()}
         return shares.pop() if len(shares) == 1 else None
-
-
-def _sign(formula: Expr, values: Mapping[str, float], box: Mapping[str, tuple[float, float]]) -> float:
-    """1 or -1 where a formula over constants has this sign for certain: terms of one sign, of factors that stay positive; else 0."""
-    signs = set()
-    for term in formula.terms if isinstance(formula, Add) else (formula,):
-        sign = 1.0
-        for factor in term.factors if isinstance(term, Mul) else (term,):
-            if isinstance(factor, Number):
-                sign *= factor.value
-            elif not all(box.get(id, (values.get(id, 0.0),))[0] > 0 for id in symbols(factor)) or not _positive(factor):
-                return 0.0
-        signs.add(float(np.sign(sign)))
-    return signs.pop() if len(signs) == 1 else 0.0
-
-
-def _positive(formula: Expr) -> bool:
-    """Whether it is positive for positive symbols."""
-    if isinstance(formula, Number):
-        return formula.value > 0
-    if isinstance(formula, Power):
-        return _positive(formula.base)
-    return all(map(_positive, children(formula)))
 
 
 def _bridge(model: Model, system: System, found: tuple[Solution, ...], question: Question) -> Bridge:
