@@ -57,7 +57,6 @@ def test_a_file_and_a_module_cost_the_same(tmp_path):
     "model, message",
     [
         ((["A"], "1 1/s", ["x: A -> ; k*A"], []), "makes no protein"),
-        ((["A", "B"], "1 nM/s", ["x: -> A; k"], ["B' = b*A"]), "rate rules"),
         ((["A", "B"], "1 nM/s", ["x: -> A; k"], ["B = 2*A"]), "a rule sets 'B'"),
         ((["m", "A"], "1 nM/s", ["x: -> m; k", "y: -> A; b*m", "z: -> A; k"], []), "without an mRNA"),
         ((["A", "B"], "1 nM/s", ["x: -> A + B; k"], []), "at once"),

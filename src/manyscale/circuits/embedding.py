@@ -147,6 +147,7 @@ def _joined(model: Model, host: Host, circuit: Model, found: Roles, units: HostU
         id=f"{circuit.id}_in_{host.name}", species=tuple(species), parameters=(*model.parameters, *constants),
         reactions=(*model.reactions, *reactions), rules=(*model.rules, *map(units.rule, circuit.rules)),
         events=(*model.events, *map(units.event, circuit.events)),
+        constraints=(*model.constraints, *map(units.constraint, circuit.constraints)),
     )  # fmt: skip
 
 
@@ -172,7 +173,8 @@ def _reactions(circuit: Model, found: Roles, units: HostUnits, growth: float, re
     """(reactions that convert or lose, {protein: what of it is degraded, in molecules per time})."""
     reactions: list[Reaction] = []
     losses: dict[str, list[Expr]] = {}
-    amounts, constants = {s.id for s in circuit.species}, _constants(circuit)
+    constants = _constants(circuit)
+    amounts = {s.id for s in circuit.species} | {str(rule.variable) for rule in circuit.rules}  # whatever may change
     diluted = {*found.proteins, *found.rnas, *found.released}
     left = dict.fromkeys(diluted, growth)  # what of dilution is still to be found in the circuit's losses
     for r in circuit.reactions:
@@ -215,9 +217,10 @@ def _constants(circuit: Model) -> dict[str, float]:
 
 
 def _start(circuit: Model, units: HostUnits, remarks: list[str]) -> dict[str, float]:
-    """Molecules to start from: the circuit's steady state on its own (which of several is thus kept), or its start."""
+    """Molecules to start from: the circuit's steady state on its own (which of several is thus kept), or its start.
+    Parameters with a rate of change stand at their start."""
     try:
-        found = steady_state(circuit)
+        found = steady_state(circuit.replace(rules=tuple(r for r in circuit.rules if r.kind != "rate")))
         if found.stable is not False:
             return {s.id: found[s.id] * units.molecules for s in circuit.species}
         remarks.append("the circuit alone has no stable steady state near its start; its initial values are used")

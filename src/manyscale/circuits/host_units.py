@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from manyscale.circuits.as_reactions import as_reactions
 from manyscale.circuits.resources import Host
 from manyscale.circuits.unit_systems import base_unit
 from manyscale.errors import InputError, UnitsError
@@ -13,20 +14,18 @@ from manyscale.model.algebra import inline_functions
 from manyscale.model.dimensions import KINDS, Unit
 from manyscale.model.expr import Delay, Expr, Number, RateOf, Symbol, Time, substitute, symbols, transform, walk
 from manyscale.model.model import Model
-from manyscale.model.parts import Event, Rule
+from manyscale.model.parts import Constraint, Event, Rule
 from manyscale.units import molecules_per_unit, units_of
 
 __all__ = ["HostUnits", "host_units", "plain"]
 
 
 def plain(circuit: Model) -> Model:
-    """The circuit with functions, local parameters and rules written out in its rates, and starts as numbers.
+    """The circuit with functions, local parameters and rules written out in its rates, rates of change of species as
+    reactions, and starts as numbers.
 
-    Assignment rules stay beside that, for what they tell. Errors: InputError for what no host can take."""
-    if any(r.kind != "assignment" for r in circuit.rules) or circuit.constraints:
-        raise InputError(
-            "the circuit has rate rules, algebraic rules or constraints; to put it into a host, write what changes as reactions"
-        )
+    Assignment rules, and rate rules of parameters, stay beside that. Errors: InputError for what no host can take."""
+    circuit = as_reactions(circuit)
     ruled = {r.variable for r in circuit.rules}
     strange = [s.id for s in circuit.species if s.id in ruled] + [c.id for c in circuit.compartments if c.id in ruled]
     if strange:
@@ -41,7 +40,9 @@ def plain(circuit: Model) -> Model:
         if r.rate is None or any(not isinstance(p.stoichiometry, float | int) for p in (*r.reactants, *r.products)):
             raise InputError(f"reaction {r.id!r} needs a rate law and constant stoichiometries")
     circuit = _started(circuit) if circuit.initial_assignments else circuit
-    rules = {str(r.variable): inline_functions(r.formula, circuit.functions) for r in circuit.rules}
+    rules = {
+        str(r.variable): inline_functions(r.formula, circuit.functions) for r in circuit.rules if r.kind == "assignment"
+    }
 
     def written(formula: Expr, local=()) -> Expr:
         found = substitute(inline_functions(formula, circuit.functions), {k.id: float(k.value or 0.0) for k in local})
@@ -64,6 +65,7 @@ def plain(circuit: Model) -> Model:
         reactions=tuple(replace(r, rate=written(r.rate, r.local), local=()) for r in circuit.reactions),
         rules=tuple(replace(r, formula=written(r.formula)) for r in circuit.rules), functions=(),
         events=tuple(map(event, circuit.events)),
+        constraints=tuple(replace(c, condition=written(c.condition)) for c in circuit.constraints),
     )  # fmt: skip
 
 
@@ -102,8 +104,13 @@ class HostUnits:
         return Number(self.extent) * self.formula(law)
 
     def rule(self, rule: Rule) -> Rule:
-        """A rule for a parameter, which keeps its unit."""
-        return replace(rule, formula=self.formula(rule.formula))
+        """A rule for a parameter, which keeps its unit; a rate of change is one per time of the host."""
+        found = self.formula(rule.formula)
+        return replace(rule, formula=Number(self.time) * found if rule.kind == "rate" else found)
+
+    def constraint(self, one: Constraint) -> Constraint:
+        """A condition that is looked at along every run."""
+        return replace(one, condition=self.formula(one.condition))
 
     def event(self, one: Event) -> Event:
         """An event; what it gives species is in molecules."""
