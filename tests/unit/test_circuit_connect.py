@@ -213,3 +213,12 @@ def test_feedback_closes_a_loop_and_says_what_it_cannot_close(tmp_path):
         ms.connect(first.model, second.model, {"A": "A"}, feedback={"A": "A"})
     with pytest.raises(ms.InputError, match="no output port 'C'"):
         ms.connect(first, second, {"A": "A"}, feedback={"C": "B"})
+
+
+def test_two_outputs_do_not_go_to_one_input():
+    with pytest.raises(ms.InputError, match="'X' is given two outputs"):
+        ms.connect(
+            ms.read("-> A; 1; A -> ; A; -> B; 1; B -> ; B; A = 0; B = 0"),
+            ms.read("-> Y; X; Y -> ; Y; X = 0; Y = 0"),
+            {"A": "X", "B": "X"},
+        )

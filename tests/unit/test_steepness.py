@@ -246,3 +246,11 @@ def test_a_response_without_end_has_no_half_point(law, power):
     ends = [2.0 * 0.1**power, 2.0 * 10.0**power]
     assert sorted((found.leak, found.saturation)) == pytest.approx(sorted(ends), rel=1e-6)
     assert found.half_point == pytest.approx((sum(ends) / 4.0) ** (1 / power), rel=1e-6)
+
+
+def test_a_response_that_is_zero_at_every_dose_has_no_steepness():
+    model = ms.read("-> A; k; A -> ; A; -> G; b*A^2/(1 + A^2); G -> ; 0.1*G; A = 1; G = 5; k = 2; b = 1")
+    with pytest.raises(ms.InputError, match="does not change"):
+        ms.steepness(model, "k", "G", values={"b": 0.0})
+    with pytest.raises(ms.InputError, match="b = nan is not a finite number"):
+        ms.steepness(model, "k", "G", values={"b": float("nan")})

@@ -45,6 +45,9 @@ def connect(
     pairs = pairs if pairs is not None else _default_pairs(first, second)
     if not pairs:
         raise InputError(f"connect {first.name!r} to {second.name!r}: say which ports, as {{output: input}}")
+    twice = [b for b in pairs.values() if list(pairs.values()).count(b) > 1]
+    if twice:
+        raise InputError(f"connect {first.name!r} to {second.name!r}: the input port {twice[0]!r} is given two outputs")
     shared = {second.port(b, "input"): first.port(a, "output") for a, b in pairs.items()}
     forward = tuple(dict.fromkeys(shared.values()))
     closing = _closing(first, second, back, shared)

@@ -49,6 +49,8 @@ class Dosing:
     def __init__(self, model: Model, input: str, output: str, values: Mapping[str, float] | None = None):
         self.model, self.input, self.output = model, input, output
         self.values = {k: v for k, v in (values or {}).items() if k != input}
+        if wrong := [k for k, v in self.values.items() if not np.isfinite(v)]:
+            raise InputError(f"values: {wrong[0]} = {self.values[wrong[0]]!r} is not a finite number")
         self.kernel = compile_model(model)
         self.kernel.observe(
             (output,), np.zeros(0), np.zeros((0, self.kernel.size)), np.zeros(len(self.kernel.system.parameters))

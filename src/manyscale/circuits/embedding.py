@@ -197,7 +197,7 @@ def _reactions(circuit: Model, found: Roles, units: HostUnits, growth: float, re
                 if dilution > 0:
                     rate = rate - Number(dilution) * Symbol(id)
                     remarks.append(
-                        f"{r.id}: {dilution:.4g} of its rate constant is dilution, {whole - dilution:.4g} degradation"
+                        f"{r.id}: {dilution:.4g} per minute of its rate constant is dilution, {whole - dilution:.4g} degradation"
                     )
         for protein in found.proteins:
             copies = sum(x * found.forms[protein].get(k, 0.0) for k, x in lost.items())

@@ -13,6 +13,7 @@ from manyscale.errors import InputError, SimulationError
 
 INNER = (0.01, 0.99)  # share of the range in which slopes are looked at and the Hill curve is fitted
 GRID = 161
+NOTHING = 1e-20  # share of the largest state below which a state that responds is what rounding leaves of zero
 ENDLESS = 0.3  # change over the last decade, as a share of the range, that says there is no end (x^p: 1 - 10^-p)
 
 
@@ -172,7 +173,8 @@ def measure_curve(dosing: Dosing, run: Path, whole: bool = True) -> Measured:
     line, remarks = _Line(dosing, run), []
     dose, response = run.log_dose, run.response
     size = np.abs(response).max(initial=0.0)
-    if len(dose) < 4 or np.ptp(response) <= 1e-9 * size or not np.isfinite(response).all():
+    nothing = dosing.output in dosing.kernel.system.states and size <= NOTHING * np.abs(run.states).max(initial=0.0)
+    if len(dose) < 4 or nothing or np.ptp(response) <= 1e-9 * size or not np.isfinite(response).all():
         raise InputError(f"{dosing.output!r} does not change with {dosing.input!r}, so there is no steepness")
     begin, end, turned = _monotone(response)
     if turned:

@@ -94,7 +94,7 @@ def load_page(found: Any, curve: Any = None) -> str:
     formulas = "".join(
         f"<p>{escape(name)} = <code>{escape(str(f))}</code></p>"
         for name, f in found.formulas.items()
-        if len(str(f)) < 300
+        if len(str(f)) < 300 and str(f) != "0"
     )
     meaning = {"R": ("internal retroactivity", found.ids), "S": ("scaling by the load", found.ids),
                "M": ("mixing of other inputs", found.external)}  # fmt: skip
