@@ -30,18 +30,23 @@ class Rational:
         """Partial derivative by a symbol, with terms that cancel gone from numerators."""
         if self.ring is None or name not in self.ring.unknowns:
             return differentiate(self.formula, name)
-        place = self.ring.unknowns.index(name)
+        try:
+            return self._expanded(self.ring, self.ring.unknowns.index(name))
+        except TooLarge:
+            return differentiate(self.formula, name)
+
+    def _expanded(self, ring: Ring, place: int) -> Expr:
         terms = []
         for part in self.parts:
             above = _derived(part.above, place)
             below = _derived(part.below, place)
             if not below:
                 if above:
-                    terms.append(self.ring.quotient(above, part.below))
+                    terms.append(ring.quotient(above, part.below))
                 continue
             top = plus(times(above, part.below) if above else {}, times(part.above, below), -1.0)
             if top:
-                terms.append(mul(self.ring.formula(top), power(self.ring.formula(part.below), -2.0)))
+                terms.append(mul(ring.formula(top), power(ring.formula(part.below), -2.0)))
         return add(*terms)
 
 
