@@ -37,3 +37,16 @@ def test_methods_that_do_not_fit_are_named():
 def test_a_failure_at_the_start_is_told_at_the_start():
     with pytest.raises(SimulationError, match=r"negative propensity at t = 0 "):
         ms.simulate("d: X => ; 5 - X; X = 30", [0, 1.0], level="jump", counts=True)
+
+
+def test_ensembles_of_middling_networks_sum_all_propensities_and_single_paths_do_not():
+    """A ring of 90 conversions: ensembles take many paths at a time, one path draws candidates from bounds."""
+    ring = "; ".join(f"r{k}: S{k} -> S{(k + 1) % 90}; {1 + k % 3}*S{k}; S{k} = 5" for k in range(90))
+    model, times = ms.read(ring), [0.0, 0.5, 1.0]
+    options = {"level": "jump", "seed": 4, "counts": True}
+    many = ms.simulate(model, times, replicates=20, **options)
+    direct = ms.simulate(model, times, replicates=20, method="direct", **options)
+    assert np.array_equal(many.states, direct.states)
+    assert np.array_equal(ms.simulate(model, times, replicates=3, **options).states, many.states[:3])
+    one = ms.simulate(model, times, **options)
+    assert np.array_equal(one.states, ms.simulate(model, times, method="rejection", **options).states)
