@@ -50,3 +50,26 @@ def test_ensembles_of_middling_networks_sum_all_propensities_and_single_paths_do
     assert np.array_equal(ms.simulate(model, times, replicates=3, **options).states, many.states[:3])
     one = ms.simulate(model, times, **options)
     assert np.array_equal(one.states, ms.simulate(model, times, method="rejection", **options).states)
+
+
+RING = "; ".join(f"r{k}: S{k} -> S{(k + 1) % 90}; {1 + k % 3}*S{k}; S{k} = 50" for k in range(90))
+
+
+def test_one_long_path_is_the_same_as_among_others_and_keeps_what_is_done_when_stopped():
+    model, times = ms.read(RING), np.linspace(0.0, 40.0, 81)
+    options = {"level": "jump", "seed": 3, "counts": True, "method": "rejection"}
+    shares = []
+
+    def stop(share):
+        shares.append(share)
+        if len(shares) == 2:
+            raise KeyboardInterrupt
+
+    alone = ms.simulate(model, times, **options)
+    assert np.array_equal(alone.states, ms.simulate(model, times, replicates=2, **options).states[0])
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        ms.simulate(model, times, progress=stop, **options)
+    done = len(stopped.value.partial.states)
+    assert 0 < done < len(times) and np.array_equal(stopped.value.partial.states, alone.states[:done])
+    with pytest.raises(SimulationError, match="20,000 jumps were not enough"):
+        ms.simulate(model, times, max_steps=20_000, **options)

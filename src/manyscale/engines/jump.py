@@ -19,6 +19,7 @@ from manyscale.errors import SimulationError
 from manyscale.kernels.jump_code import JumpCode, jump_code
 from manyscale.kernels.kernel import Kernel
 
+FIRST_PIECE, PIECE_SECONDS = 10_000, 0.2  # jumps of one path, and then about how long, between two looks at Ctrl-C
 TIMED_STEPS = 100  # at least so many steps where propensities change between the jumps
 
 
@@ -76,6 +77,8 @@ class _Work:
         out = np.empty((count, len(self.times), len(self.y)))
         if self.code.lanes:
             return self._in_lanes(out, replicates, scale, constants, start)
+        if replicates is None:
+            return self._alone(out, scale, constants, start)
         threads, done, size = cores(), 0, 1
         try:
             while done < count:
@@ -95,6 +98,28 @@ class _Work:
             stop.partial = self._result(out[:done], replicates)  # type: ignore[union-attr]
             raise
         return self._result(out, replicates)
+
+    def _alone(self, out: np.ndarray, scale, constants, start) -> Trajectory:
+        """One path, in pieces, so that it can be interrupted; the same as among others."""
+        path = _core.JumpPath(self.code.model, self.p, scale, constants, self.seed, self.first, self.longest)
+        path.start(0.0, start)
+        done, piece = 0, FIRST_PIECE
+        try:
+            while True:
+                begun, before = time.monotonic(), path.steps
+                status, t, count, reaction = path.advance(
+                    float(self.times[-1]), self.times[done:], out[0, done:], min(piece, self.max_steps - before)
+                )
+                done, self.jumps = done + count, path.steps
+                self._note(t / self.times[-1] if self.times[-1] > 0 else 1.0)
+                if status == "reached":
+                    return self._result(out, None)
+                if status != "step_limit" or path.steps >= self.max_steps:
+                    self._fail(status, self.first, t, reaction)
+                piece = int(piece * np.clip(PIECE_SECONDS / max(time.monotonic() - begun, 1e-6), 0.1, 10.0)) + 1
+        except (KeyboardInterrupt, SimulationError) as stop:
+            stop.partial = self._result(out[:, :done], None)  # type: ignore[union-attr]
+            raise
 
     def _in_lanes(self, out: np.ndarray, replicates: int | None, scale, constants, start) -> Trajectory:
         """As many paths at a time as the vector registers have lanes, on each thread."""
