@@ -114,9 +114,10 @@ def test_the_table_and_the_direct_method_have_the_same_moments(monkeypatch):
     )
     text = f"{chain}; {pairs}; " + "; ".join(f"S{k} = {40 if k == 0 else 0}" for k in range(8))
     plain = ms.simulate(text, TIMES, level="jump", replicates=4000, seed=1, counts=True)
-    monkeypatch.setattr(jump_code, "TABLE_FROM", 1)
+    monkeypatch.setattr(jump_code, "TABLE_FROM_MANY", 1)
     tabled = ms.simulate(text, TIMES, level="jump", replicates=4000, seed=2, counts=True)
-    assert jump_code.jump_code(tabled.kernel, True).table and not jump_code.jump_code(plain.kernel, True).table
+    assert jump_code.jump_code(tabled.kernel, True, many=True).table
+    assert not jump_code.jump_code(plain.kernel, True, many=True).table
     for id in ("S0", "S3", "S7"):
         a, b = plain[id][:, 1:], tabled[id][:, 1:]
         error = np.sqrt((a.var(axis=0) + b.var(axis=0)) / 4000)

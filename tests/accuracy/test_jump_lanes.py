@@ -161,15 +161,13 @@ def test_rejection_from_bounds_gives_the_poisson_laws():
     assert (abs(seen - expected) < 4.5 * np.sqrt(expected + 1)).all()
 
 
-def test_rejection_from_bounds_and_lanes_have_the_same_law(monkeypatch):
+def test_rejection_from_bounds_and_lanes_have_the_same_law():
     from scipy import stats
 
-    from manyscale.kernels import jump_code as made
-
-    text, times = forty(0), [0, 1.0, 3.0]
-    table = ms.simulate(ms.read(text), times, level="jump", replicates=3_000, seed=3, counts=True)
-    monkeypatch.setattr(made, "TABLE_FROM", 10_000)
-    direct = ms.simulate(ms.read(text), times, level="jump", replicates=3_000, seed=4, counts=True)
+    options = {"level": "jump", "replicates": 3_000, "counts": True}
+    model, times = ms.read(forty(0)), [0, 1.0, 3.0]
+    table = ms.simulate(model, times, seed=3, method="rejection", **options)
+    direct = ms.simulate(model, times, seed=4, method="direct", **options)
     assert table.stats["jumps"] / direct.stats["jumps"] == pytest.approx(1.0, abs=0.01)
     for id in ("D", "E", "X0", "X38", "X39"):
         for k in (1, 2):
@@ -180,6 +178,6 @@ def test_a_large_network_whose_bounds_are_all_that_is_left_ends():
     """Single molecules of kinds that only react in pairs: every candidate is rejected."""
     lines = [f"r{i}: A{i} + A{i} -> ; 1e6*A{i}*A{i}" for i in range(70)]
     text = ";".join([*lines, *(f"A{i} = {3 if i else 1}" for i in range(70))])
-    run = ms.simulate(text, [0, 1e6], level="jump", replicates=5, seed=1, counts=True)
+    run = ms.simulate(text, [0, 1e6], level="jump", replicates=5, seed=1, counts=True, method="rejection")
     assert run.stats["jumps"] == 5 * 69
     assert all((run[f"A{i}"][:, 1] == 1).all() for i in range(70))
