@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from manyscale.scales import measure
     from manyscale.scales.nondimensional import nondimensionalize
     from manyscale.study.analysis import analyze
+    from manyscale.study.change_level import change_level
     from manyscale.study.record import Study
     from manyscale.study.replaying import replay
 
@@ -65,6 +66,7 @@ _PUBLIC = {  # public name -> module that defines it
     "analyze": "study",
     "audit": "bridges.audit",
     "burden": "circuits.burden",
+    "change_level": "study.change_level",
     "check": "model.check",
     "connect": "circuits.connect",
     "draw": "reports.drawing",
@@ -104,6 +106,7 @@ __all__ = [  # `model` is the folder, and can be called: see model/__init__.py
     "analyze",
     "audit",
     "burden",
+    "change_level",
     "check",
     "connect",
     "draw",
