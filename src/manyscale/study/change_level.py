@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -37,16 +38,16 @@ def change_level(
     method = METHODS.get(level)
     if method is None:
         raise InputError(f"level={level!r}: there are bridges to {', '.join(METHODS)}")
+    known = [name for name in signature(method.attempt).parameters if name not in ("model", "scales", "question")]
+    if strange := [name for name in options if name not in known]:
+        raise InputError(f"level={level!r} has no option {strange[0]!r}; it has {', '.join(known)}")
     model = as_model(model)
     question = resolve(model, question)
     found: list[Bridge] = []
     drawn = sample(question.box, max(points, 1), seed)
     for k, values in enumerate(drawn):
         whole = _whole(model, values) if counts else values
-        try:
-            made = method.attempt(with_values(model, whole), None, question, counts=counts, **options)
-        except TypeError as wrong:
-            raise InputError(f"level={level!r}: {wrong}") from None
+        made = method.attempt(with_values(model, whole), None, question, counts=counts, **options)
         if isinstance(made, Refusal):
             return Chain(model, (), (_located(made, whole, k, len(drawn)),))
         found.append(made)
