@@ -1,5 +1,7 @@
 """Bridges from jumps to other levels over a region: held-back points, refusals with the point that failed."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -61,3 +63,12 @@ def test_unknown_levels_and_options_are_told():
         ms.change_level(BINDING, "pde", counts=True)
     with pytest.raises(ms.InputError, match="colour"):
         ms.change_level(BINDING, "ode", counts=True, colour=3)
+
+
+@pytest.mark.parametrize(("level", "number"), [("ode", 0.3), ("lna", 1.0)])
+def test_a_clock_of_few_genes_is_refused(level, number):
+    """Vilar et al., PNAS 99:5988, 2002: paths drift apart in phase, so that neither means nor linear noise hold."""
+    path = Path(__file__).parents[2] / "examples" / "vilar_2002.ant"
+    chain = ms.change_level(path, level, ms.Question(horizon=100.0), counts=True, points=1, paths=500)
+    (refusal,) = chain.refusals
+    assert refusal.value > number and refusal.threshold == 0.05
