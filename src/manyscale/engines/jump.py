@@ -31,10 +31,11 @@ def simulate_jump(kernel: Kernel, times, *, values: Mapping[str, float] | None =
     counts: amounts without units are numbers of molecules. first: number of the first replicate. until: a condition
     such as "X > 100" that ends a path at the jump that makes it true, exactly; the times are in `passage` of the result,
     values stay as they are then. method: "direct" (sums of all propensities, many paths at a time), "rejection" (candidates
-    from bounds, for large networks of elementary steps) or "auto", which takes the faster one for such a network, and for one path or an ensemble. Rates that depend on time,
-    volumes that change and rate rules: a jump comes when the integral of all propensities, found together with the flow to
-    1e-9 per step, reaches an exponential number; a rate that is large only for less than a hundredth of the time can be
-    overlooked unless an output time is near. Values are in the model's own units, shape (time,), or (replicate, time).
+    from bounds, for large networks of elementary steps) or "auto", which takes the faster one for such a network and for
+    one path or an ensemble. Rates that depend on time, volumes that change and rate rules: a jump comes when the integral of
+    all propensities, found together with the flow to 1e-9 per step, reaches an exponential number; a rate that is large only
+    for less than a hundredth of the time can be overlooked unless an output time is near. Values are in the model's own
+    units, shape (time,), or (replicate, time).
 
     Errors: InputError, UnsupportedError for what has no meaning as a jump process, SimulationError (with `.partial`)
     where a propensity becomes negative or infinite.
